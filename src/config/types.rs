@@ -1,0 +1,368 @@
+//! What a config says, once it has been read and checked.
+
+use crate::limits;
+use core::ffi::CStr;
+use core::marker::PhantomData;
+use heapless::Vec;
+
+/// A string in [`Config`]'s pool, NUL-terminated there and without a NUL inside.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Str {
+    pub(super) at: u16,
+    pub(super) len: u16,
+}
+
+/// Some consecutive entries of one of [`Config`]'s pools.
+#[derive(Debug, PartialEq, Eq)]
+pub struct List<T> {
+    pub(super) start: u16,
+    pub(super) len: u16,
+    pub(super) of: PhantomData<T>,
+}
+
+impl<T> Clone for List<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for List<T> {}
+
+impl<T> List<T> {
+    pub const EMPTY: Self = List { start: 0, len: 0, of: PhantomData };
+
+    pub fn len(self) -> usize {
+        self.len as usize
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.len == 0
+    }
+}
+
+/// A key and its value, as in `env` and `sysctl`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pair {
+    pub key: Str,
+    pub value: Str,
+}
+
+/// A workload's place in [`Config::workloads`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct WorkloadId(pub u16);
+
+impl WorkloadId {
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Everything a config says.
+pub struct Config {
+    pub system: System,
+    pub mounts: Vec<Mount, { limits::MOUNTS }>,
+    pub interfaces: Vec<Interface, { limits::INTERFACES }>,
+    pub workloads: Vec<Workload, { limits::WORKLOADS }>,
+    pub(super) strings: Vec<u8, { limits::STRINGS }>,
+    pub(super) words: Vec<Str, { limits::WORDS }>,
+    pub(super) pairs: Vec<Pair, { limits::PAIRS }>,
+    pub(super) volumes: Vec<Volume, { limits::VOLUMES }>,
+    pub(super) edges: Vec<WorkloadId, { limits::EDGES }>,
+}
+
+impl Config {
+    /// What a machine without a config does: nothing, and it stays up.
+    pub const EMPTY: Config = Config {
+        system: System::DEFAULT,
+        mounts: Vec::new(),
+        interfaces: Vec::new(),
+        workloads: Vec::new(),
+        strings: Vec::new(),
+        words: Vec::new(),
+        pairs: Vec::new(),
+        volumes: Vec::new(),
+        edges: Vec::new(),
+    };
+
+    pub fn bytes(&self, string: Str) -> &[u8] {
+        let start = string.at as usize;
+        self.strings.get(start..start.saturating_add(string.len as usize)).unwrap_or(&[])
+    }
+
+    pub fn c_str(&self, string: Str) -> &CStr {
+        let from = self.strings.get(string.at as usize..).unwrap_or(&[]);
+        CStr::from_bytes_until_nul(from).unwrap_or(c"")
+    }
+
+    pub fn words(&self, list: List<Str>) -> &[Str] {
+        slice(&self.words, list)
+    }
+
+    pub fn pairs(&self, list: List<Pair>) -> &[Pair] {
+        slice(&self.pairs, list)
+    }
+
+    pub fn volumes(&self, list: List<Volume>) -> &[Volume] {
+        slice(&self.volumes, list)
+    }
+
+    pub fn edges(&self, list: List<WorkloadId>) -> &[WorkloadId] {
+        slice(&self.edges, list)
+    }
+
+    pub fn workload(&self, id: WorkloadId) -> Option<&Workload> {
+        self.workloads.get(id.index())
+    }
+
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = WorkloadId> + use<> {
+        (0..self.workloads.len() as u16).map(WorkloadId)
+    }
+}
+
+fn slice<T>(pool: &[T], list: List<T>) -> &[T] {
+    let start = list.start as usize;
+    pool.get(start..start.saturating_add(list.len as usize)).unwrap_or(&[])
+}
+
+/// `[system]`: the machine itself.
+pub struct System {
+    /// sethostname(2); absent: the kernel's stays.
+    pub hostname: Option<Str>,
+    /// Kernel modules by name, loaded with what they depend on.
+    pub modules: List<Str>,
+    /// `"kernel.panic" = 10` is written to /proc/sys/kernel/panic.
+    pub sysctl: List<Pair>,
+    /// When a boot fails or a critical workload gives up.
+    pub on_failure: OnFailure,
+    /// What the end of a poweroff is on this board: some never come back from
+    /// one of them (Firecracker wants a reboot to power off).
+    pub poweroff: FinalAction,
+    /// When this workload has ended for good, the machine ends with its status.
+    pub exit_with: Option<WorkloadId>,
+    /// Where that status is written as a decimal number and a newline: a
+    /// character device, such as a virtio-serial port. Absent: a line on the console.
+    pub exit_report: Option<Str>,
+    /// The rescue program; default /bin/sh.
+    pub rescue: List<Str>,
+}
+
+impl System {
+    pub const DEFAULT: System = System {
+        hostname: None,
+        modules: List::EMPTY,
+        sysctl: List::EMPTY,
+        on_failure: OnFailure::Reboot,
+        poweroff: FinalAction::PowerOff,
+        exit_with: None,
+        exit_report: None,
+        rescue: List::EMPTY,
+    };
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnFailure {
+    Reboot,
+    Halt,
+    Rescue,
+}
+
+/// reboot(2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FinalAction {
+    PowerOff,
+    Reboot,
+    Halt,
+}
+
+/// `[mount."/data"]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Mount {
+    /// Where, an absolute path.
+    pub target: Str,
+    /// A device node's path, or anything for a filesystem without a device.
+    pub source: Str,
+    /// Filesystem type as in /proc/filesystems.
+    pub kind: Str,
+    /// nosuid, nodev, noexec, ro, noatime, … are flags; the rest is passed on.
+    pub options: List<Str>,
+    /// A boot without it has failed.
+    pub required: bool,
+}
+
+/// One interface of `[network]`: `eth0 = { address = "192.0.2.5/24", gateway = "192.0.2.1" }`.
+#[derive(Clone, Copy, Debug)]
+pub struct Interface {
+    pub name: Str,
+    pub address: [u8; 4],
+    /// 0 to 32.
+    pub prefix: u8,
+    /// The default route.
+    pub gateway: Option<[u8; 4]>,
+}
+
+/// `[workload.NAME]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Workload {
+    pub name: Str,
+    /// Program and arguments; the program is an absolute path inside `root`.
+    pub command: List<Str>,
+    pub root: Root,
+    pub user: User,
+    /// The whole environment, besides PATH, HOME and CORM_WORKLOAD (which it may override).
+    pub env: List<Pair>,
+    /// Working directory, an absolute path inside `root`; absent: `/`.
+    pub directory: Option<Str>,
+    pub restart: Restart,
+    pub backoff: Backoff,
+    /// Started once these are ready or have settled; stopped before them.
+    pub after: List<WorkloadId>,
+    pub stop: Stop,
+    /// Its giving up is the machine's failure ([`System::on_failure`]).
+    pub critical: bool,
+    /// No walls: the machine's own root, namespaces and rights.
+    pub privileged: bool,
+    /// Starts before the kernel modules are loaded and `[mount]` is done.
+    pub early: bool,
+    pub stdio: Stdio,
+    pub limits: Limits,
+    pub volumes: List<Volume>,
+    pub network: Network,
+    /// Share the machine's pid namespace (`namespaces = { pid = "host" }`).
+    pub host_pid: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Root {
+    /// A tmpfs with only the command's own static binary in it.
+    Scratch,
+    /// A read-only view of this directory of the machine; `/` for its own root.
+    Directory(Str),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum User {
+    /// An own uid and gid, the same at every boot: the first of the 65,536 ids
+    /// that belong to this workload, worked out from its name
+    /// ([`Config`] holds no two alike).
+    Auto { first: u32 },
+    /// These, as the machine numbers them. 0 must be asked for.
+    Ids { uid: u32, gid: u32 },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Restart {
+    Never,
+    /// Exit status other than 0, or a signal.
+    OnFailure,
+    Always,
+}
+
+/// The wait before restart n is `first * 2^n`, at most `most`; a run of `reset`
+/// starts over. All in milliseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Backoff {
+    pub first: u32,
+    pub most: u32,
+    pub reset: u32,
+}
+
+impl Backoff {
+    /// Fast enough that a single crash is not felt, slow enough that a workload
+    /// that cannot run costs the machine less than a percent.
+    pub const DEFAULT: Backoff = Backoff { first: 200, most: 30_000, reset: 10_000 };
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stop {
+    /// A signal number, 1 to 64.
+    pub signal: u8,
+    /// Milliseconds until SIGKILL to all of it.
+    pub timeout: u32,
+}
+
+impl Stop {
+    pub const DEFAULT: Stop = Stop { signal: 15, timeout: 10_000 };
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stdio {
+    /// stdin is /dev/null, stdout and stderr become log lines.
+    Log,
+    /// The machine's console, for a shell or a test.
+    Console,
+    /// These character devices of the machine, such as virtio-serial ports.
+    Devices { stdin: Str, stdout: Str, stderr: Str },
+}
+
+/// `[workload.NAME.limits]`: cgroup v2 and rlimits. `None`: unlimited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// memory.max, bytes.
+    pub memory: Option<u64>,
+    /// memory.high, bytes.
+    pub memory_high: Option<u64>,
+    /// memory.swap.max, bytes.
+    pub swap: Option<u64>,
+    /// cpu.max: microseconds in each 100,000 µs; "50%" is 50,000, "1.5" is 150,000.
+    pub cpu: Option<u32>,
+    /// cpu.weight, 1 to 10,000.
+    pub cpu_weight: Option<u16>,
+    /// cpuset.cpus, as "0-1,3".
+    pub cpus: Option<Str>,
+    /// cpuset.mems.
+    pub mems: Option<Str>,
+    /// pids.max; 512 unless it says otherwise.
+    pub pids: Option<u32>,
+    /// RLIMIT_NOFILE.
+    pub files: Option<u32>,
+    /// RLIMIT_CORE, bytes; 0 unless it says otherwise.
+    pub core: Option<u64>,
+    /// RLIMIT_STACK, bytes.
+    pub stack: Option<u64>,
+    /// RLIMIT_MEMLOCK, bytes.
+    pub locked_memory: Option<u64>,
+    /// RLIMIT_FSIZE, bytes.
+    pub file_size: Option<u64>,
+}
+
+impl Limits {
+    pub const DEFAULT: Limits = Limits {
+        memory: None,
+        memory_high: None,
+        swap: None,
+        cpu: None,
+        cpu_weight: None,
+        cpus: None,
+        mems: None,
+        pids: Some(512),
+        files: Some(1024),
+        core: Some(0),
+        stack: None,
+        locked_memory: None,
+        file_size: None,
+    };
+}
+
+/// One entry of `[workload.NAME.volumes]`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Volume {
+    /// Where, an absolute path inside the root.
+    pub target: Str,
+    pub source: VolumeSource,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum VolumeSource {
+    /// A writable tmpfs of this many bytes, nosuid, nodev, noexec, owned by the workload's user.
+    Tmpfs { size: u64 },
+    /// A directory of the machine, nosuid and nodev.
+    Directory { source: Str, writable: bool },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Network {
+    /// Its own network namespace with only a loopback.
+    None,
+    /// The machine's network namespace.
+    Host,
+}

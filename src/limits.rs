@@ -1,0 +1,50 @@
+//! Every capacity in corm, with its reason.
+//!
+//! Tables are static, so a capacity costs address space, not memory: a page of
+//! `.bss` is paid for when it is first written. Going past one is a reported
+//! error, never a truncation.
+
+/// Workloads in one config; the most an appliance was asked to run is 200.
+pub const WORKLOADS: usize = 256;
+
+/// Filesystems named in `[mount]`.
+pub const MOUNTS: usize = 32;
+
+/// Network interfaces named in `[network]`.
+pub const INTERFACES: usize = 16;
+
+/// Bytes of config text, `/etc/corm.toml` and all drop-ins together: 256
+/// workloads of 256 bytes.
+pub const CONFIG_TEXT: usize = 64 * 1024;
+
+/// Drop-ins in `/etc/corm.d`, and the main file.
+pub const CONFIG_FILES: usize = 64;
+
+/// Bytes of decoded strings, each with its NUL. Offsets into it are 16 bits.
+pub const STRINGS: usize = 64 * 1024 - 1;
+
+/// Strings in all lists of a config: arguments, modules, dependencies.
+pub const WORDS: usize = 4096;
+
+/// Pairs of strings in all maps of a config: environment, sysctl.
+pub const PAIRS: usize = 2048;
+
+/// Volumes of all workloads.
+pub const VOLUMES: usize = 1024;
+
+/// Edges of the dependency graph (`after`), all workloads together.
+pub const EDGES: usize = 1024;
+
+/// A hostname, as in sethostname(2) (`__NEW_UTS_LEN`).
+pub const HOSTNAME: usize = 64;
+
+/// A workload's name: it becomes a cgroup directory, a log prefix and a hostname.
+pub const WORKLOAD_NAME: usize = 32;
+
+/// A path handed to the kernel, with its NUL. PATH_MAX is 4096, but no path of
+/// an appliance comes near; half a kilobyte keeps paths on the stack.
+pub const PATH: usize = 512;
+
+/// One line of a workload's output. /dev/kmsg takes at most about 1000 bytes a
+/// record (`LOG_LINE_MAX`), less our prefix; a longer line is split with a mark.
+pub const LOG_LINE: usize = 512;

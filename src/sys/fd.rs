@@ -1,0 +1,72 @@
+//! File descriptors as types: who closes what is in the signature.
+
+use super::{Errno, call};
+use core::marker::PhantomData;
+
+/// A descriptor that closes itself.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OwnedFd(i32);
+
+/// A descriptor somebody else keeps open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BorrowedFd<'a>(i32, PhantomData<&'a OwnedFd>);
+
+impl OwnedFd {
+    /// Takes over a descriptor that the kernel has just returned.
+    pub(super) fn from_return(value: usize) -> OwnedFd {
+        OwnedFd(value as i32)
+    }
+
+    /// Takes over a descriptor whose number was kept as plain data (PID 1's
+    /// state must survive a re-exec, so it holds numbers). The caller holds the
+    /// only copy of that number.
+    pub fn from_number(number: i32) -> OwnedFd {
+        OwnedFd(number)
+    }
+
+    /// The number, to be kept as plain data; nothing closes it any more.
+    pub fn into_number(self) -> i32 {
+        let number = self.0;
+        core::mem::forget(self);
+        number
+    }
+
+    pub fn borrow(&self) -> BorrowedFd<'_> {
+        BorrowedFd(self.0, PhantomData)
+    }
+}
+
+impl Drop for OwnedFd {
+    fn drop(&mut self) {
+        // close(2): the descriptor is gone whatever is returned, so there is nothing to handle.
+        // SAFETY: no pointers; `self.0` is owned and not used again.
+        let _ = unsafe { call!(close, self.0) };
+    }
+}
+
+impl BorrowedFd<'static> {
+    pub const STDIN: Self = BorrowedFd(0, PhantomData);
+    pub const STDOUT: Self = BorrowedFd(1, PhantomData);
+    pub const STDERR: Self = BorrowedFd(2, PhantomData);
+    /// The current directory, where a directory descriptor is expected.
+    pub const CWD: Self = BorrowedFd(libc::AT_FDCWD, PhantomData);
+
+    /// A descriptor kept open as plain data (see [`OwnedFd::from_number`]). A
+    /// number that is not open any more gives EBADF, never memory unsafety.
+    pub fn from_number(number: i32) -> Self {
+        BorrowedFd(number, PhantomData)
+    }
+}
+
+impl BorrowedFd<'_> {
+    pub fn number(self) -> i32 {
+        self.0
+    }
+
+    /// fcntl(2) F_DUPFD_CLOEXEC at 3 or above.
+    pub fn duplicate(self) -> Result<OwnedFd, Errno> {
+        const LOWEST: usize = 3;
+        // SAFETY: no pointers.
+        unsafe { call!(fcntl, self.0, libc::F_DUPFD_CLOEXEC, LOWEST) }.map(OwnedFd::from_return)
+    }
+}

@@ -1,0 +1,34 @@
+//! The only `unsafe` in corm: one file per family of system calls.
+//!
+//! Above this module there are no raw integers and no pointers: functions take
+//! [`BorrowedFd`], `&CStr`, slices and flag types, and return
+//! `Result<_, Errno>`. Each function names its man page and, where it is newer
+//! than Linux 5.0, the kernel that brought it. One system call an `unsafe`
+//! block; the SAFETY comment names what makes the pointers in it valid.
+//!
+//! No function here decides anything or logs anything.
+#![allow(unsafe_code)]
+
+pub mod cell;
+pub mod entry;
+mod errno;
+pub mod fd;
+pub mod io;
+#[cfg(target_env = "musl")]
+mod mem;
+mod panic;
+pub mod process;
+
+pub use entry::Args;
+pub use errno::Errno;
+pub use fd::{BorrowedFd, OwnedFd};
+
+/// A system call by name: `call!(openat, dir, path, flags)` is
+/// `Result<usize, Errno>`. Every argument must fit a register; a 64-bit value
+/// on a 32-bit machine is split by the caller.
+macro_rules! call {
+    ($name:ident $(, $arg:expr)* $(,)?) => {
+        syscalls::syscall!(syscalls::Sysno::$name $(, $arg)*).map_err($crate::sys::Errno::from_syscall)
+    };
+}
+pub(crate) use call;
