@@ -13,9 +13,11 @@ pub mod cell;
 pub mod entry;
 mod errno;
 pub mod fd;
+pub mod fs;
 pub mod io;
 #[cfg(target_env = "musl")]
 mod mem;
+pub mod mount;
 mod panic;
 pub mod process;
 
