@@ -10,8 +10,11 @@
 #![allow(unsafe_code)]
 
 pub mod cell;
+pub mod children;
+pub mod clock;
 pub mod entry;
 mod errno;
+pub mod event;
 pub mod fd;
 pub mod fs;
 pub mod io;
