@@ -13,8 +13,6 @@ pub fn create() -> Result<OwnedFd, Errno> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Interest {
-    /// Only hang-ups and errors: how a source that talks too much is paused.
-    Nothing = 0,
     Readable = libc::EPOLLIN as u32,
     /// Priority data: how cgroup.events says that it changed (cgroups(7)).
     Priority = libc::EPOLLPRI as u32,
@@ -25,14 +23,9 @@ pub fn add(epoll: BorrowedFd, fd: BorrowedFd, interest: Interest, token: u64) ->
     control(epoll, libc::EPOLL_CTL_ADD, fd, interest, token)
 }
 
-/// Changes what `fd` is watched for.
-pub fn modify(epoll: BorrowedFd, fd: BorrowedFd, interest: Interest, token: u64) -> Result<(), Errno> {
-    control(epoll, libc::EPOLL_CTL_MOD, fd, interest, token)
-}
-
 /// Takes `fd` out; needed before a close only where a child may share it.
 pub fn remove(epoll: BorrowedFd, fd: BorrowedFd) -> Result<(), Errno> {
-    control(epoll, libc::EPOLL_CTL_DEL, fd, Interest::Nothing, 0)
+    control(epoll, libc::EPOLL_CTL_DEL, fd, Interest::Readable, 0)
 }
 
 fn control(
