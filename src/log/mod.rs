@@ -18,7 +18,7 @@ pub mod capture;
 
 use crate::limits;
 use crate::sys::fs::{self, Open};
-use crate::sys::{BorrowedFd, OwnedFd, clock, io};
+use crate::sys::{BorrowedFd, OwnedFd, clock, io, kernel_log};
 use crate::text::{Right, Show, Sink, Text, Zeros};
 use core::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering::Relaxed};
 
@@ -71,19 +71,37 @@ static SHOW_UP_TO: AtomicU8 = AtomicU8::new(Level::Info as u8);
 /// Lines the console had no room for since the last one it took.
 static MISSED: AtomicU32 = AtomicU32::new(0);
 
-/// Where PID 1's lines go from now on.
-///
-/// `show` is the least important level the console gets (`None`: nothing);
-/// `kernel_prints_below` is the kernel's console_loglevel.
-pub fn start(show: Option<Level>, kernel_prints_below: u8) {
+/// Where PID 1's lines go from now on. `show`: the least important level that
+/// the console gets; `None`: nothing. `leave_kernel`: the kernel command line
+/// has a word on what the kernel itself prints, so that stays.
+pub fn start(show: Option<Level>, leave_kernel: bool) {
     SHOW_UP_TO.store(show.map_or(0, |level| level as u8), Relaxed);
-    KERNEL_PRINTS_BELOW.store(kernel_prints_below, Relaxed);
+    let (cwd, how) = (BorrowedFd::CWD, Open::WRITE | Open::NON_BLOCKING);
     if KMSG.load(Relaxed) == NONE
-        && let Ok(kmsg) = fs::open(BorrowedFd::CWD, c"/dev/kmsg", Open::WRITE | Open::NON_BLOCKING)
+        && let Ok(kmsg) = fs::open(cwd, c"/dev/kmsg", how)
     {
         KMSG.store(kmsg.into_number(), Relaxed);
+        // Without this the kernel drops all but ten lines in five seconds; it
+        // refuses where its command line has decided otherwise, which is fine.
+        let _ = fs::write_file(cwd, c"/proc/sys/kernel/printk_devkmsg", b"on");
+        KERNEL_PRINTS_BELOW.store(settle_console_level(leave_kernel), Relaxed);
     }
     open_console();
+}
+
+/// From here on the kernel prints warnings and worse; its chatter stays in the
+/// log, and our own lines reach the console without its help, which would make
+/// PID 1 wait for a serial line. Returns the level below which it prints.
+fn settle_console_level(leave: bool) -> u8 {
+    const PRINT_WARNINGS: u8 = Level::Warn as u8 + 1;
+    let mut buffer = [0u8; 32];
+    let printk = fs::read_file(BorrowedFd::CWD, c"/proc/sys/kernel/printk", &mut buffer);
+    let digit = printk.ok().and_then(|text| text.first().copied()).unwrap_or(b'7');
+    let level = digit.saturating_sub(b'0');
+    if leave || level <= PRINT_WARNINGS || kernel_log::set_console_level(PRINT_WARNINGS).is_err() {
+        return level;
+    }
+    PRINT_WARNINGS
 }
 
 /// Opens /dev/console, again if need be: some consoles appear with a module.

@@ -18,6 +18,7 @@ pub mod event;
 pub mod fd;
 pub mod fs;
 pub mod io;
+pub mod kernel_log;
 #[cfg(target_env = "musl")]
 mod mem;
 pub mod mount;
