@@ -62,6 +62,7 @@ pub use words::{Action, End, Event, Exit, Millis, Unable, UnitEvent};
 
 use crate::config::{OnFailure, WorkloadId};
 use crate::limits;
+use core::mem::replace;
 use ids::Ids;
 use unit::{Context, Effect};
 
@@ -291,11 +292,13 @@ impl Supervisor {
 /// What is handed out.
 impl Supervisor {
     fn execute(&mut self, specs: &impl Specs, now: Millis) -> Option<Action> {
-        if let Phase::Ended { end } = self.phase {
-            let owed = core::mem::replace(&mut self.finish_owed, false);
-            return owed.then_some(Action::Finish { end, status: self.status });
-        }
-        match core::mem::replace(&mut self.note, MachineNote::None) {
+        let last = match self.phase {
+            Phase::Ended { end } if self.finish_owed => Some(Action::Finish { end, status: self.status }),
+            // Whatever happens after the last action is not ours any more.
+            Phase::Ended { .. } => return None,
+            Phase::Booting | Phase::Up | Phase::Rescue | Phase::Ending { .. } => None,
+        };
+        match replace(&mut self.note, MachineNote::None) {
             MachineNote::None => {}
             note => return Some(Action::Report(Report::Machine(note))),
         }
@@ -305,29 +308,35 @@ impl Supervisor {
             }
             self.owing.remove(id);
         }
-        core::mem::replace(&mut self.rescue_owed, false).then_some(Action::EnterRescue)
+        if replace(&mut self.rescue_owed, false) {
+            return Some(Action::EnterRescue);
+        }
+        self.finish_owed = false;
+        last
     }
 
     /// The next thing this unit owes.
     fn execute_unit(&mut self, specs: &impl Specs, id: WorkloadId, now: Millis) -> Option<Action> {
-        // A round may lie between the decision to launch and this moment.
-        let may_launch = self.may_launch(specs, id);
         let unit = self.units.get_mut(id.index())?;
-        match core::mem::replace(&mut unit.note, Note::None) {
+        match replace(&mut unit.note, Note::None) {
             Note::None => {}
             note => return Some(Action::Report(Report::Unit(id, note))),
         }
-        match core::mem::replace(&mut unit.effect, Effect::Nothing) {
+        match replace(&mut unit.effect, Effect::Nothing) {
             Effect::Nothing => None,
-            Effect::Launch => may_launch.then(|| {
-                unit.launch(now);
-                Action::Launch(id)
-            }),
             Effect::Signal => {
                 let (pid, signal) = (unit.pid()?, specs.spec(id)?.stop.signal);
                 Some(Action::Signal { id, pid, signal })
             }
             Effect::Kill => Some(Action::KillGroup(id)),
+            Effect::Launch => {
+                // Other events may lie between the decision and this moment.
+                if !self.may_launch(specs, id) {
+                    return None;
+                }
+                self.units.get_mut(id.index())?.launch(now);
+                Some(Action::Launch(id))
+            }
         }
     }
 
@@ -399,18 +408,15 @@ impl Supervisor {
     /// The units that must not be stopped yet, because others started after them.
     fn held(&self, specs: &impl Specs) -> Ids {
         let mut held = Ids::EMPTY;
-        let mut hope = false;
         for id in self.live(specs) {
             for before in specs.spec(id).map_or(&[][..], |spec| spec.after) {
                 held.insert(*before);
             }
         }
-        for id in self.live(specs) {
-            hope |= !held.contains(id) || self.unit(id).is_some_and(Unit::is_ending);
-        }
         // Units that hold each other in a circle: the config refuses that, and
         // even so it must not hold up the end.
-        if hope { held } else { Ids::EMPTY }
+        let ends = |id| !held.contains(id) || self.unit(id).is_some_and(Unit::is_ending);
+        if self.live(specs).any(ends) { held } else { Ids::EMPTY }
     }
 
     fn live(&self, specs: &impl Specs) -> impl Iterator<Item = WorkloadId> {
@@ -423,5 +429,7 @@ fn first(count: usize) -> impl Iterator<Item = WorkloadId> {
     (0..count.min(limits::WORKLOADS) as u16).map(WorkloadId)
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;
