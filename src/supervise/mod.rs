@@ -38,8 +38,9 @@
 //! in their `after` are down; independent ones go in parallel. Each gets its
 //! own stop signal and timeout, then its cgroup is killed; what the kernel has
 //! not ended [`KILL_PATIENCE`] later is reported and not waited for. So a
-//! shutdown ends within the longest chain of `timeout + 2 * KILL_PATIENCE`,
-//! whatever any process does. The first request sets the end, a different one
+//! shutdown ends within the longest chain of `timeout + 2 * KILL_PATIENCE` (the
+//! second patience is for what a main process leaves behind; a timeout below a
+//! patience counts as one), whatever any process does. The first request sets the end, a different one
 //! changes it, the third of one kind kills everything at once.
 //!
 //! **Rescue.** Nothing is started or restarted any more; what runs goes on, for
@@ -95,8 +96,8 @@ pub struct Supervisor {
     /// Units with a note or an effect to hand out.
     owing: Ids,
     phase: Phase,
-    /// Something changed that other units may care about.
-    changed: bool,
+    /// Nothing changed that other units may care about, since the last pass.
+    quiet: bool,
     /// The machine's own debts.
     note: MachineNote,
     rescue_owed: bool,
@@ -112,7 +113,7 @@ impl Supervisor {
         units: [Unit::FRESH; limits::WORKLOADS],
         owing: Ids::EMPTY,
         phase: Phase::Booting,
-        changed: false,
+        quiet: false,
         note: MachineNote::None,
         rescue_owed: false,
         finish_owed: false,
@@ -137,7 +138,7 @@ impl Supervisor {
     pub fn mask(&mut self, id: WorkloadId) {
         if let Some(unit) = self.units.get_mut(id.index()) {
             unit.mask();
-            self.changed = true;
+            self.quiet = false;
         }
     }
 
@@ -153,7 +154,7 @@ impl Supervisor {
 
     /// Takes in what has happened. What follows from it comes from `poll`.
     pub fn step(&mut self, specs: &impl Specs, event: Event, now: Millis) {
-        self.changed = true;
+        self.quiet = false;
         match event {
             Event::Unit(id, event) => self.unit_event(specs, id, event, now),
             Event::MachineReady => match self.phase {
@@ -175,10 +176,10 @@ impl Supervisor {
                 return Some(action);
             }
             let due = self.next_deadline().is_some_and(|deadline| deadline <= now);
-            if !self.changed && !due {
+            if self.quiet && !due {
                 return None;
             }
-            self.changed = false;
+            self.quiet = true;
             self.propagate(specs, now);
         }
     }
@@ -188,7 +189,25 @@ impl Supervisor {
 impl Supervisor {
     fn unit_event(&mut self, specs: &impl Specs, id: WorkloadId, event: UnitEvent, now: Millis) {
         let starts = self.starts();
-        self.change(specs, id, |unit, spec| unit.react(event, &Context { spec, now, starts }));
+        if starts || !self.is_too_late(event) {
+            self.change(specs, id, |unit, spec| unit.react(event, &Context { spec, now, starts }));
+        }
+    }
+
+    /// Operators' wishes that a phase in which nothing starts has no ear for: a
+    /// shutdown has its order, and a rescue only stops.
+    fn is_too_late(&self, event: UnitEvent) -> bool {
+        match event {
+            UnitEvent::Start | UnitEvent::Restart => true,
+            UnitEvent::Stop => self.phase != Phase::Rescue,
+            UnitEvent::Launched { .. }
+            | UnitEvent::LaunchFailed(_)
+            | UnitEvent::Executed
+            | UnitEvent::SetupFailed(_)
+            | UnitEvent::Exited { .. }
+            | UnitEvent::GroupEmpty
+            | UnitEvent::Deaf => false,
+        }
     }
 
     /// Changes one unit and draws the machine's conclusions.
@@ -203,7 +222,7 @@ impl Supervisor {
         if before == after {
             return;
         }
-        self.changed = true;
+        self.quiet = false;
         let (ended, gave_up) = match after {
             State::Done { exit } => (Some(exit.code()), exit.is_failure()),
             State::Failed { code } => (Some(code), true),
@@ -433,3 +452,5 @@ fn first(count: usize) -> impl Iterator<Item = WorkloadId> {
 mod properties;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod world;
