@@ -7,6 +7,7 @@
 pub mod config;
 pub mod limits;
 pub mod log;
+pub mod supervise;
 pub mod sys;
 pub mod text;
 
