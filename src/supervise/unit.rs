@@ -254,7 +254,7 @@ impl Unit {
         let now = context.now;
         match self.state {
             State::Waiting => match event {
-                E::Start | E::Restart => self.unwanted = false,
+                E::Start | E::Restart => self.start_over(),
                 E::Stop => self.stay_down(),
                 E::Launched { pid } => self.adopt(pid, now),
                 E::LaunchFailed(_) | E::Executed | E::SetupFailed(_) => {}

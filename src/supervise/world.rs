@@ -298,7 +298,7 @@ impl World {
             }
             UnitEvent::Start | UnitEvent::Restart if starts => {
                 slot.wanted = true;
-                if idle && (slot.settled || slot.earliest > now) {
+                if idle {
                     slot.settled = false;
                     slot.streak = 0;
                     slot.earliest = now;
@@ -538,9 +538,8 @@ impl World {
                 assert!(ending && unborn, "{id:?} is killed without a reason");
                 self.assert_order(id);
             }
-            let alone = slow_start && !ending;
             let main = self.slot(id).main.as_mut().unwrap();
-            main.ordered |= main.setup_failed.is_none() && !alone;
+            main.ordered |= main.setup_failed.is_none() && !slow_start;
             let (pid, dies_in) = (main.pid, main.behaviour.dies_in);
             if let Some(delay) = dies_in {
                 self.later(delay, Happening::Dies(pid, Exit::Signal(9)));
