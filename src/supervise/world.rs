@@ -566,9 +566,15 @@ impl World {
             assert_ne!(self.may_start(id), Ok(()), "{id:?} is forgotten");
             let unit = self.supervisor.unit(id).unwrap();
             assert_eq!(unit.pid(), slot.main.map(|main| main.pid), "{id:?} {unit:?}");
-            if let Some(main) = slot.main {
-                assert_eq!(self.supervisor.owner(main.pid), Some(id));
-            }
+            let Some(main) = slot.main else { continue };
+            assert_eq!(self.supervisor.owner(main.pid), Some(id));
+            let timeout = u64::from(self.specs.units[index].stop.timeout);
+            let overdue = main.deaf
+                || main.signalled.is_some_and(|at| at + timeout <= self.now)
+                || main.executed.is_none() && main.launched + START_PATIENCE <= self.now
+                || main.setup_failed.is_some_and(|(at, _)| at + KILL_PATIENCE <= self.now)
+                || self.impatient();
+            assert!(!overdue || slot.killed.is_some(), "{id:?} should have been killed by now");
         }
     }
 
