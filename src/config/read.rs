@@ -538,16 +538,16 @@ impl Reader<'_> {
             Use::Critical => workload.critical = yes,
             Use::Privileged => workload.privileged = yes,
             Use::Early => workload.early = yes,
-            Use::Stdio => {
-                workload.stdio = match value.number {
-                    0 => Stdio::Log,
-                    1 => Stdio::Console,
-                    _ => {
-                        let null = self.intern_bytes(self.tree.node(child).value, &mut b"/dev/null".iter().copied())?;
-                        Stdio::Devices { stdin: null, stdout: null, stderr: null }
-                    }
+            Use::Stdio => match value.number {
+                0 => workload.stdio = Stdio::Log,
+                1 => workload.stdio = Stdio::Console,
+                _ => {
+                    // What the table does not name is /dev/null.
+                    let place = self.tree.node(child).value;
+                    let null = self.intern_bytes(place, &mut b"/dev/null".iter().copied())?;
+                    self.workload.stdio = Stdio::Devices { stdin: null, stdout: null, stderr: null };
                 }
-            }
+            },
             Use::Stdin | Use::Stdout | Use::Stderr => {
                 if let Stdio::Devices { stdin, stdout, stderr } = &mut workload.stdio {
                     match used {
