@@ -86,6 +86,8 @@ cpu = "50%"
 "/tmp" = { tmpfs = "8M" }
 "#;
     let read = read_text(text);
-    for problem in &read.problems { println!("{problem}"); }
+    for problem in &read.problems {
+        println!("{problem}");
+    }
     println!("{:?} {}", read.outcome, core::mem::size_of::<Config>());
 }
