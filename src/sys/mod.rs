@@ -10,6 +10,7 @@
 #![allow(unsafe_code)]
 
 pub mod cell;
+pub mod credentials;
 pub mod entry;
 mod errno;
 pub mod fd;
@@ -18,6 +19,7 @@ pub mod io;
 #[cfg(target_env = "musl")]
 mod mem;
 pub mod mount;
+pub mod net;
 mod panic;
 pub mod process;
 

@@ -132,9 +132,9 @@ pub fn set_attributes(mount: BorrowedFd, depth: Depth, add: Attributes) -> Resul
 }
 
 /// mount_setattr(2) with a propagation type: nothing mounted here is seen
-/// elsewhere, nor the other way round.
-pub fn make_private(mount: BorrowedFd, depth: Depth) -> Result<(), Errno> {
-    change(mount, depth, 0, Flags::PRIVATE.0 as u64)
+/// elsewhere, nor the other way round. Adds attributes in the same call.
+pub fn make_private(mount: BorrowedFd, depth: Depth, add: Attributes) -> Result<(), Errno> {
+    change(mount, depth, add.0, Flags::PRIVATE.0 as u64)
 }
 
 fn change(mount: BorrowedFd, depth: Depth, set: u64, propagation: u64) -> Result<(), Errno> {
