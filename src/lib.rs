@@ -4,9 +4,11 @@
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code)]
 
+pub mod cgroup;
 pub mod config;
 pub mod limits;
 pub mod log;
+pub mod sandbox;
 pub mod sys;
 pub mod text;
 

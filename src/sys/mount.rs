@@ -132,8 +132,13 @@ pub fn set_attributes(mount: BorrowedFd, depth: Depth, add: Attributes) -> Resul
 }
 
 /// mount_setattr(2) with a propagation type: nothing mounted here is seen
-/// elsewhere, nor the other way round. Adds attributes in the same call.
-pub fn make_private(mount: BorrowedFd, depth: Depth, add: Attributes) -> Result<(), Errno> {
+/// elsewhere, nor the other way round.
+pub fn make_private(mount: BorrowedFd, depth: Depth) -> Result<(), Errno> {
+    change(mount, depth, 0, Flags::PRIVATE.0 as u64)
+}
+
+/// [`make_private`] and [`set_attributes`] in one call.
+pub fn isolate(mount: BorrowedFd, depth: Depth, add: Attributes) -> Result<(), Errno> {
     change(mount, depth, add.0, Flags::PRIVATE.0 as u64)
 }
 

@@ -120,10 +120,10 @@ pub fn set_controlling_terminal(terminal: BorrowedFd) -> Result<(), Errno> {
     unsafe { call!(ioctl, terminal.number(), libc::TIOCSCTTY as usize, STEAL) }.map(drop)
 }
 
-/// umask(2).
-pub fn set_umask(mask: u32) {
+/// umask(2); returns the one before.
+pub fn set_umask(mask: u32) -> u32 {
     // SAFETY: no pointers. umask(2) cannot fail.
-    let _ = unsafe { call!(umask, mask) };
+    unsafe { call!(umask, mask) }.map_or(0o022, |old| old as u32)
 }
 
 /// sethostname(2).
@@ -138,6 +138,20 @@ pub fn unblock_signals() -> Result<(), Errno> {
     let no_old = ptr::null::<u64>();
     // SAFETY: `none` is readable for the size given, the kernel's 64-signal set; no old set is asked for.
     unsafe { call!(rt_sigprocmask, libc::SIG_SETMASK, &raw const none, no_old, size_of::<u64>()) }.map(drop)
+}
+
+/// rt_sigaction(2): no signal is ignored any more. For modes that somebody
+/// else started; the kernel starts PID 1 with nothing ignored.
+pub fn default_signals() {
+    const LAST: usize = 64;
+    /// As large as the largest of the three architectures' struct sigaction; all zero is SIG_DFL.
+    const ACTION: [u64; 4] = [0; 4];
+    let no_old = ptr::null::<u64>();
+    for signal in 1..=LAST {
+        // Refused for SIGKILL and SIGSTOP, which cannot be ignored.
+        // SAFETY: `ACTION` is readable and larger than a struct sigaction; no old one is asked for.
+        let _ = unsafe { call!(rt_sigaction, signal, ACTION.as_ptr(), no_old, size_of::<u64>()) };
+    }
 }
 
 /// prlimit64(2) on the caller: both the soft and the hard limit.

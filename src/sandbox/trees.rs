@@ -1,0 +1,210 @@
+//! What a workload will see, as detached mounts, made by the parent.
+//!
+//! The parent makes them because it can still say what went wrong, because a
+//! name is then resolved once and by the machine's own view, and because the
+//! memory of a mount is then not charged to a workload that may have little.
+//! Each is read-only, nosuid and nodev as far as it will be before the child
+//! exists: there is no moment at which a workload could have had more.
+
+use super::failure::{self, Failure, What};
+use crate::config::{Config, Root, Volume, VolumeSource, Workload};
+use crate::limits;
+use crate::sys::fs::{self, NodeKind, Open};
+use crate::sys::mount::{self, Attributes, Depth};
+use crate::sys::{BorrowedFd, Errno, OwnedFd, process};
+use crate::text::{Sink, Text};
+use core::ffi::CStr;
+use heapless::Vec;
+
+pub struct Trees {
+    pub root: OwnedFd,
+    /// `scratch`: the program's file.
+    pub program: Option<OwnedFd>,
+    pub devices: OwnedFd,
+    /// Directory volumes, by their index.
+    pub volumes: Vec<(u16, OwnedFd), { limits::WORKLOAD_VOLUMES }>,
+}
+
+/// Nothing from a root or a volume ever acts with more rights than its reader has.
+fn tame() -> Attributes {
+    Attributes::NO_SUID | Attributes::NO_DEV
+}
+
+impl Trees {
+    /// `devices` is a /dev to clone, if one is kept.
+    pub fn open<'c>(
+        config: &'c Config,
+        workload: &Workload,
+        devices: Option<BorrowedFd>,
+    ) -> Result<Trees, Failure<'c>> {
+        let root_path = failure::root_of(config, workload);
+        let fail = |what, object| move |errno| Failure::new(what, object, root_path, errno);
+        let command = failure::command(config, workload);
+
+        let (root, program) = match workload.root {
+            Root::Directory(path) => {
+                let path = config.c_str(path);
+                (directory(path).map_err(fail(What::Root, path))?, None)
+            }
+            Root::Scratch => {
+                let program = program(command).map_err(fail(What::Program, command))?;
+                let volumes = config.volumes(workload.volumes);
+                let root = scratch(config, command, volumes).map_err(fail(What::ScratchRoot, command))?;
+                (root, Some(program))
+            }
+        };
+        let devices = match devices {
+            Some(kept) => mount::clone_tree(kept, c"", Depth::This),
+            None => minimal_dev(),
+        };
+        let mut trees =
+            Trees { root, program, devices: devices.map_err(fail(What::Devices, c""))?, volumes: Vec::new() };
+
+        for (volume, index) in config.volumes(workload.volumes).iter().zip(0u16..) {
+            if let VolumeSource::Directory { source, writable } = volume.source {
+                let source = config.c_str(source);
+                let tree = shared(source, writable).map_err(fail(What::VolumeSource, source))?;
+                if trees.volumes.push((index, tree)).is_err() {
+                    return Err(fail(What::Volumes, c"")(Errno::E2BIG));
+                }
+            }
+        }
+        Ok(trees)
+    }
+}
+
+/// A read-only view of a directory of the machine. Of `/` only the filesystem
+/// itself: none of what is mounted below it, which is the machine's business.
+fn directory(path: &CStr) -> Result<OwnedFd, Errno> {
+    let depth = if path == c"/" { Depth::This } else { Depth::All };
+    let tree = mount::clone_tree(BorrowedFd::CWD, path, depth)?;
+    if !fs::stat(tree.borrow(), c"", fs::Follow::No)?.is_directory() {
+        return Err(Errno::ENOTDIR);
+    }
+    mount::isolate(tree.borrow(), depth, tame() | Attributes::READ_ONLY)?;
+    Ok(tree)
+}
+
+/// A volume that is a directory of the machine.
+fn shared(path: &CStr, writable: bool) -> Result<OwnedFd, Errno> {
+    let tree = mount::clone_tree(BorrowedFd::CWD, path, Depth::All)?;
+    if !fs::stat(tree.borrow(), c"", fs::Follow::No)?.is_directory() {
+        return Err(Errno::ENOTDIR);
+    }
+    let access = if writable { Attributes::NONE } else { Attributes::READ_ONLY };
+    mount::isolate(tree.borrow(), Depth::All, tame() | access)?;
+    Ok(tree)
+}
+
+/// The machine's file that `path` leads to, over symlinks: busybox's applets
+/// are such. It stays under the name of the command, which tells it what to be.
+fn program(path: &CStr) -> Result<OwnedFd, Errno> {
+    let tree = mount::clone_tree(BorrowedFd::CWD, path, Depth::This)?;
+    let stat = fs::stat(tree.borrow(), c"", fs::Follow::No)?;
+    if stat.is_directory() {
+        return Err(Errno::EISDIR);
+    }
+    if !stat.is_regular() {
+        return Err(Errno::EACCES);
+    }
+    mount::isolate(tree.borrow(), Depth::This, tame() | Attributes::READ_ONLY)?;
+    Ok(tree)
+}
+
+/// An empty filesystem in memory, unattached.
+fn memory(mode: &CStr, attributes: Attributes) -> Result<OwnedFd, Errno> {
+    let filesystem = mount::open_filesystem(c"tmpfs")?;
+    mount::configure(filesystem.borrow(), c"mode", Some(mode))?;
+    mount::create_mount(filesystem.borrow(), attributes)
+}
+
+/// A root with nothing in it but places to mount on. It needs no size limit:
+/// it is read-only before anybody but us can reach it.
+fn scratch(config: &Config, command: &CStr, volumes: &[Volume]) -> Result<OwnedFd, Errno> {
+    let tree = memory(c"755", tame())?;
+    let root = tree.borrow();
+    fs::make_directory(root, c"proc", 0o555)?;
+    fs::make_directory(root, c"dev", 0o755)?;
+    make_parents(root, command)?;
+    fs::make_node(root, relative(command), NodeKind::Regular, 0o755)?;
+    for volume in volumes {
+        let target = config.c_str(volume.target);
+        make_parents(root, target)?;
+        make_if_missing(root, relative(target))?;
+    }
+    mount::isolate(root, Depth::This, tame() | Attributes::READ_ONLY)?;
+    Ok(tree)
+}
+
+/// A path without its leading slashes, for calls relative to a root.
+fn relative(path: &CStr) -> &CStr {
+    let bytes = path.to_bytes_with_nul();
+    let start = bytes.iter().take_while(|byte| **byte == b'/').count();
+    bytes.get(start..).and_then(|rest| CStr::from_bytes_with_nul(rest).ok()).unwrap_or(c"")
+}
+
+/// Makes the directories that lead to `path`, one component at a time. `root` is
+/// ours alone and has no symlinks, and nothing is above a detached mount for
+/// `..` to lead to.
+fn make_parents(root: BorrowedFd, path: &CStr) -> Result<(), Errno> {
+    let mut prefix = Text::<{ limits::PATH }>::new();
+    for byte in relative(path).to_bytes() {
+        if *byte == b'/' {
+            make_if_missing(root, prefix.as_c_str().ok_or(Errno::ENAMETOOLONG)?)?;
+        }
+        prefix.put(&[*byte]);
+    }
+    Ok(())
+}
+
+fn make_if_missing(root: BorrowedFd, path: &CStr) -> Result<(), Errno> {
+    match fs::make_directory(root, path, 0o755) {
+        Err(Errno::EEXIST) => Ok(()),
+        result => result,
+    }
+}
+
+/// Devices that give nothing away: name, major, minor (the kernel's devices.txt).
+static DEVICES: [(&CStr, u32, u32); 6] = [
+    (c"null", 1, 3),
+    (c"zero", 1, 5),
+    (c"full", 1, 7),
+    (c"random", 1, 8),
+    (c"urandom", 1, 9),
+    (c"tty", 5, 0),
+];
+
+static LINKS: [(&CStr, &CStr); 5] = [
+    (c"fd", c"/proc/self/fd"),
+    (c"stdin", c"/proc/self/fd/0"),
+    (c"stdout", c"/proc/self/fd/1"),
+    (c"stderr", c"/proc/self/fd/2"),
+    (c"ptmx", c"pts/ptmx"),
+];
+
+static PLACES: [&CStr; 3] = [c"pts", c"shm", c"mqueue"];
+
+/// The /dev every workload sees, read-only and without anything executable.
+pub fn minimal_dev() -> Result<OwnedFd, Errno> {
+    let attributes = Attributes::NO_SUID | Attributes::NO_EXEC;
+    let tree = memory(c"755", attributes)?;
+    let old_mask = process::set_umask(0);
+    let result = fill(tree.borrow());
+    process::set_umask(old_mask);
+    result?;
+    mount::isolate(tree.borrow(), Depth::This, attributes | Attributes::READ_ONLY)?;
+    Ok(tree)
+}
+
+fn fill(dev: BorrowedFd) -> Result<(), Errno> {
+    for (name, major, minor) in DEVICES {
+        fs::make_node(dev, name, NodeKind::Character { major, minor }, 0o666)?;
+    }
+    for (name, target) in LINKS {
+        fs::make_symlink(target, dev, name)?;
+    }
+    for name in PLACES {
+        fs::make_directory(dev, name, 0o755)?;
+    }
+    Ok(())
+}
