@@ -9,6 +9,7 @@ pub mod config;
 pub mod limits;
 pub mod log;
 pub mod sandbox;
+pub mod supervise;
 pub mod sys;
 pub mod text;
 

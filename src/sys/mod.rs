@@ -11,11 +11,15 @@
 
 pub mod cell;
 pub mod credentials;
+pub mod children;
+pub mod clock;
 pub mod entry;
 mod errno;
+pub mod event;
 pub mod fd;
 pub mod fs;
 pub mod io;
+pub mod kernel_log;
 #[cfg(target_env = "musl")]
 mod mem;
 pub mod mount;
