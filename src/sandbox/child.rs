@@ -17,7 +17,7 @@ use crate::put;
 use crate::sys::fs::{self, Open};
 use crate::sys::mount::{self, Flags};
 use crate::sys::process::{self, Pointers, Resource};
-use crate::sys::{BorrowedFd, Errno, credentials, fd, io, net};
+use crate::sys::{BorrowedFd, Errno, credentials, event, fd, io, net};
 use crate::text::Text;
 use core::ffi::CStr;
 
@@ -101,9 +101,11 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             mount::pivot_root(c".", c".")?;
             mount::unmount(c".", mount::Unmount::Lazily)
         }
-        Step::Stdio => {
-            start.stdio.iter().zip(0..).try_for_each(|(from, to)| BorrowedFd::from_number(*from).duplicate_onto(to))
-        }
+        Step::Stdio => start
+            .stdio
+            .iter()
+            .zip(0..)
+            .try_for_each(|(from, to)| BorrowedFd::from_number(*from).duplicate_onto(to)),
         Step::ControllingTerminal => {
             // Job control is a convenience: standard input may be no terminal at all.
             let _ = process::set_controlling_terminal(BorrowedFd::STDIN);
@@ -129,7 +131,7 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             // Descriptors of the machine are still open here, and /proc/self/fd leads to them.
             if fs::current_directory_is_reachable()? { Ok(()) } else { Err(Errno::EXDEV) }
         }
-        Step::Signals => process::unblock_signals(),
+        Step::Signals => event::unblock_all_signals(),
         Step::Execute => execute(start),
     }
 }

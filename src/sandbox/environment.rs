@@ -39,6 +39,13 @@ pub fn fill(config: &Config, workload: &Workload, block: &mut Block) -> bool {
     words <= limits::ENVIRONMENT_WORDS
 }
 
+/// What a shell at the console needs.
+pub fn fill_for_rescue(block: &mut Block) {
+    block.clear();
+    // A fraction of the block's size.
+    let _ = push(block, b"PATH", PATH) && push(block, b"HOME", b"/") && push(block, b"TERM", b"linux");
+}
+
 fn push(block: &mut Block, key: &[u8], value: &[u8]) -> bool {
     [key, b"=", value, b"\0"].into_iter().all(|part| block.extend_from_slice(part).is_ok())
 }

@@ -7,7 +7,8 @@
 //! answered and, where it is known, what to do about it.
 
 use super::plan::{self, Rlimit, Step};
-use crate::config::{Config, Root, Workload};
+use crate::cgroup;
+use crate::config::{Config, Root, VolumeSource, Workload, WorkloadId};
 use crate::put;
 use crate::sys::Errno;
 use crate::text::{Show, Sink};
@@ -57,11 +58,10 @@ pub enum What {
 
 /// A start that failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Failure<'c> {
+pub struct Failure {
     pub what: What,
-    /// What it was done to, where the phrase has room for one.
-    object: &'c CStr,
-    root: &'c CStr,
+    /// Which volume or limit, where there are several.
+    pub index: u16,
     pub errno: Errno,
 }
 
@@ -158,56 +158,97 @@ static PHRASES: [Phrase; 34] = [
     ]),
 ];
 
-impl Show for Failure<'_> {
-    fn show(&self, mut out: &mut dyn Sink) {
-        let Some(phrase) = PHRASES.get(self.what as usize) else { return };
-        let root = if self.root.is_empty() { c"its scratch root" } else { self.root };
-        put!(out, "cannot ", phrase.before);
-        match phrase.object {
-            Object::None => {}
-            Object::Given => put!(out, " ", self.object),
-            Object::InRoot if self.root == c"/" => put!(out, " ", self.object),
-            Object::InRoot => put!(out, " ", self.object, " inside ", root),
-            Object::Root => put!(out, " ", root),
-        }
-        if !phrase.after.is_empty() {
-            put!(out, " ", phrase.after);
-        }
-        put!(out, ": ", self.errno);
-        if let Some((_, remedy)) = phrase.remedies.iter().find(|(errno, _)| *errno == self.errno) {
-            put!(out, ": ", remedy);
-        }
-    }
-}
-
-impl<'c> Failure<'c> {
-    pub(super) fn new(what: What, object: &'c CStr, root: &'c CStr, errno: Errno) -> Failure<'c> {
-        Failure { what, object, root, errno }
+impl Failure {
+    pub(super) fn new(what: What, errno: Errno) -> Failure {
+        Failure { what, index: 0, errno }
     }
 
     /// Whether the same start may work later without anybody changing anything.
-    pub fn is_transient(&self) -> bool {
-        const PASSING: [Errno; 9] = [
-            Errno::EAGAIN,
-            Errno::ENOMEM,
-            Errno::ENOSPC,
-            Errno::EMFILE,
-            Errno::ENFILE,
-            Errno::EBUSY,
-            Errno::ETXTBSY,
-            Errno::EIO,
-            Errno::EINTR,
-        ];
-        PASSING.contains(&self.errno)
+    pub fn transient(self) -> bool {
+        is_transient(self.errno)
     }
 
     /// What a shell would exit with: 127 where the command is not there, 126
     /// where it, or its walls, could not be had.
-    pub fn exit_code(&self) -> u8 {
+    pub fn exit_code(self) -> u8 {
         let missing = self.errno == Errno::ENOENT || self.errno == Errno::ENOTDIR;
         match self.what {
             What::Execute | What::Program if missing => 127,
             _ => 126,
+        }
+    }
+
+    /// As a sentence, with the names that the config has for things.
+    pub fn shown(self, config: &Config, id: WorkloadId) -> Shown<'_> {
+        Shown { failure: self, config, workload: config.workload(id) }
+    }
+}
+
+/// Whether what failed with this may work later without anybody changing anything.
+pub fn is_transient(errno: Errno) -> bool {
+    const PASSING: [Errno; 9] = [
+        Errno::EAGAIN,
+        Errno::ENOMEM,
+        Errno::ENOSPC,
+        Errno::EMFILE,
+        Errno::ENFILE,
+        Errno::EBUSY,
+        Errno::ETXTBSY,
+        Errno::EIO,
+        Errno::EINTR,
+    ];
+    PASSING.contains(&errno)
+}
+
+/// See [`Failure::shown`].
+pub struct Shown<'c> {
+    failure: Failure,
+    config: &'c Config,
+    workload: Option<&'c Workload>,
+}
+
+impl Show for Shown<'_> {
+    fn show(&self, out: &mut dyn Sink) {
+        let errno = self.failure.errno;
+        let Some(phrase) = PHRASES.get(self.failure.what as usize) else { return };
+        let root = self.workload.map_or(c"", |workload| root_of(self.config, workload));
+        put!(*out, "cannot ", phrase.before);
+        match phrase.object {
+            Object::None => {}
+            Object::Given | Object::InRoot => put!(*out, " ", self.object()),
+            Object::Root => put!(*out, " ", named(root)),
+        }
+        if phrase.object == Object::InRoot && root != c"/" {
+            put!(*out, " inside ", named(root));
+        }
+        if !phrase.after.is_empty() {
+            put!(*out, " ", phrase.after);
+        }
+        put!(*out, ": ", errno);
+        if let Some((_, remedy)) = phrase.remedies.iter().find(|(at, _)| *at == errno) {
+            put!(*out, ": ", remedy);
+        }
+    }
+}
+
+fn named(root: &CStr) -> &CStr {
+    if root.is_empty() { c"its scratch root" } else { root }
+}
+
+impl<'c> Shown<'c> {
+    /// What it was done to.
+    fn object(&self) -> &'c CStr {
+        let (config, index) = (self.config, usize::from(self.failure.index));
+        let Some(workload) = self.workload else { return c"?" };
+        let volume = config.volumes(workload.volumes).get(index);
+        match (self.failure.what, volume.map(|volume| volume.source)) {
+            (What::Volume, _) => volume.map_or(c"?", |volume| config.c_str(volume.target)),
+            (What::VolumeSource, Some(VolumeSource::Directory { source, .. })) => config.c_str(source),
+            (What::Limit, _) => cgroup::limit_name(index),
+            (What::Rlimit, _) => RLIMITS.get(index).map_or(c"?", |(_, name)| name),
+            (What::Hostname | What::Cgroup, _) => config.c_str(workload.name),
+            (What::Directory, _) => workload.directory.map_or(c"/", |path| config.c_str(path)),
+            _ => command(config, workload),
         }
     }
 }
@@ -232,22 +273,13 @@ pub(super) fn encode(step: Step, errno: Errno) -> [u8; REPORT] {
     [what as u8, 0, index_low, index_high, errno_low, errno_high, mark, end]
 }
 
-/// What a report says about this workload; `None` for bytes that are no report.
-pub(super) fn decode<'c>(report: &[u8; REPORT], config: &'c Config, workload: &Workload) -> Option<Failure<'c>> {
+/// What a report says; `None` for bytes that are no report.
+pub(super) fn decode(report: &[u8; REPORT]) -> Option<Failure> {
     let &[what, _, index_low, index_high, errno_low, errno_high, mark, end] = report;
     let what = PHRASES.get(usize::from(what)).filter(|_| [mark, end] == MARK)?.what;
     let index = u16::from_le_bytes([index_low, index_high]);
-    let object = match what {
-        What::Volume => {
-            config.volumes(workload.volumes).get(usize::from(index)).map_or(c"?", |it| config.c_str(it.target))
-        }
-        What::Rlimit => RLIMITS.get(usize::from(index)).map_or(c"?", |(_, name)| name),
-        What::Hostname => config.c_str(workload.name),
-        What::Directory => workload.directory.map_or(c"/", |path| config.c_str(path)),
-        _ => command(config, workload),
-    };
     let errno = Errno::from_raw(u16::from_le_bytes([errno_low, errno_high]));
-    Some(Failure::new(what, object, root_of(config, workload), errno))
+    Some(Failure { what, index, errno })
 }
 
 /// A workload's program; empty if it has none.

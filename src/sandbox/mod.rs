@@ -19,8 +19,11 @@ mod child;
 mod environment;
 mod failure;
 pub mod plan;
+mod rescue;
 mod spawn;
 mod trees;
 
-pub use failure::{Failure, What};
-pub use spawn::{ChildStdio, Launched, PlanSpace, Start, read_report, spawn};
+pub use failure::{Failure, Shown, What, is_transient};
+pub use rescue::spawn_rescue;
+pub use spawn::{ChildStdio, Launched, PlanSpace, Reported, read_report, spawn};
+pub use trees::{DevFailure, prepare_dev};

@@ -1,48 +1,26 @@
 //! The parent's half of a start: open, clone, hand over. It never waits.
 
 use super::failure::{self, Failure, REPORT, What};
-use super::trees::{self, Trees};
+use super::trees::Trees;
 use super::{child, environment, plan};
 use crate::cgroup;
 use crate::config::{Config, Workload, WorkloadId};
-use crate::sys::process::{self, Cloned, Namespaces, Pid};
-use crate::sys::{BorrowedFd, Errno, OwnedFd, fs, io, mount};
-use core::ffi::CStr;
+use crate::sys::process::{self, Cloned, Namespaces};
+use crate::sys::{BorrowedFd, Errno, OwnedFd, io};
 
-/// Where a prepared /dev is kept, so that each workload's is one system call.
-/// /run/corm is made at boot, for root alone.
-const KEPT_DEV: &CStr = c"/run/corm/dev";
-
-/// What starts have in common. All zero at first, so it lives in `.bss`.
+/// What starts have in common. Zero at first, so it lives in `.bss`.
 pub struct PlanSpace {
-    devices: Option<i32>,
-    environment: environment::Block,
-    pub(super) cgroups: cgroup::Known,
+    pub(super) environment: environment::Block,
+    cgroups: cgroup::Written,
 }
 
 impl PlanSpace {
     pub const EMPTY: PlanSpace =
-        PlanSpace { devices: None, environment: environment::Block::new(), cgroups: cgroup::Known::NOTHING };
-
-    /// Makes the workloads' /dev once and keeps it mounted on /run/corm/dev (a
-    /// tree must be mounted in this namespace to be cloned, before Linux 6.15).
-    /// Without it each start makes its own: slower by some twenty calls.
-    pub fn prepare_dev(&mut self) -> Result<(), Errno> {
-        let tree = trees::minimal_dev()?;
-        match fs::make_directory(BorrowedFd::CWD, KEPT_DEV, 0o700) {
-            Ok(()) | Err(Errno::EEXIST) => {}
-            Err(errno) => return Err(errno),
-        }
-        mount::move_to(tree.borrow(), BorrowedFd::CWD, KEPT_DEV)?;
-        if let Some(old) = self.devices.replace(tree.into_number()) {
-            drop(OwnedFd::from_number(old));
-        }
-        Ok(())
-    }
+        PlanSpace { environment: environment::Block::new(), cgroups: cgroup::Written::NONE };
 
     /// After the config has changed: limits are written again at each next start.
     pub fn forget_limits(&mut self) {
-        self.cgroups.forget();
+        self.cgroups = cgroup::Written::NONE;
     }
 }
 
@@ -59,7 +37,7 @@ pub struct ChildStdio<'a> {
 
 /// A child on its way.
 pub struct Launched {
-    pub pid: Pid,
+    pub pid: u32,
     /// Becomes readable when the start has worked or failed: [`read_report`].
     /// It does not block.
     pub report: OwnedFd,
@@ -70,39 +48,30 @@ pub struct Launched {
 /// The caller's descriptors 0 to 2 must be open (on anything), and what it
 /// ignores of signals, the workload will: PID 1 ignores none, other modes call
 /// [`process::default_signals`] first.
-pub fn spawn<'c>(
-    config: &'c Config,
+pub fn spawn(
+    config: &Config,
     id: WorkloadId,
     stdio: &ChildStdio,
     space: &mut PlanSpace,
-) -> Result<Launched, Failure<'c>> {
-    let Some(workload) = config.workload(id) else {
-        return Err(Failure::new(What::Command, c"", c"", Errno::EINVAL));
-    };
-    let root = failure::root_of(config, workload);
-    let fail = |what| move |errno| Failure::new(what, c"", root, errno);
+) -> Result<Launched, Failure> {
+    let fail = |what| move |errno| Failure::new(what, errno);
+    let workload = config.workload(id).ok_or(Failure::new(What::Command, Errno::EINVAL))?;
     if failure::command(config, workload).is_empty() {
-        return Err(fail(What::Command)(Errno::EINVAL));
+        return Err(Failure::new(What::Command, Errno::EINVAL));
     }
     if !environment::fill(config, workload, &mut space.environment) {
-        return Err(fail(What::Environment)(Errno::E2BIG));
+        return Err(Failure::new(What::Environment, Errno::E2BIG));
     }
-
-    let cgroup = cgroup::enter(config, id, workload, &mut space.cgroups)
-        .map_err(|problem| Failure::new(problem.what(), problem.object(config, workload), root, problem.errno()))?;
+    let cgroup = enter_cgroup(config, id, workload, &mut space.cgroups)?;
     let circumstances =
         plan::Circumstances { cgroup: cgroup.is_some(), terminal: stdio.controlling_terminal };
-    let plan = plan::plan(config, workload, circumstances).ok_or(fail(What::Volumes)(Errno::E2BIG))?;
-    let trees = if workload.privileged {
-        None
-    } else {
-        Some(Trees::open(config, workload, space.devices.map(BorrowedFd::from_number))?)
-    };
-    let descriptors = fail(What::Descriptors);
-    let stdin = Above::new(stdio.stdin).map_err(descriptors)?;
-    let stdout = Above::new(stdio.stdout).map_err(descriptors)?;
-    let stderr = Above::new(stdio.stderr).map_err(descriptors)?;
-    let (report, reporter) = io::pipe(io::PipeFlags::NonBlocking).map_err(descriptors)?;
+    let plan =
+        plan::plan(config, workload, circumstances).ok_or(Failure::new(What::Volumes, Errno::E2BIG))?;
+    let trees = if workload.privileged { None } else { Some(Trees::open(config, workload)?) };
+
+    let above = |fd| Above::new(fd).map_err(fail(What::Descriptors));
+    let (stdin, stdout, stderr) = (above(stdio.stdin)?, above(stdio.stdout)?, above(stdio.stderr)?);
+    let (report, reporter) = io::pipe(io::PipeFlags::NonBlocking).map_err(fail(What::Descriptors))?;
 
     let cloned = process::clone(namespaces(plan.namespaces), cgroup.as_ref().map(OwnedFd::borrow));
     match cloned.map_err(fail(What::Clone))? {
@@ -119,6 +88,20 @@ pub fn spawn<'c>(
             },
         ),
     }
+}
+
+/// A workload without limits of its own may run on a machine without cgroups.
+fn enter_cgroup(
+    config: &Config,
+    id: WorkloadId,
+    workload: &Workload,
+    written: &mut cgroup::Written,
+) -> Result<Option<OwnedFd>, Failure> {
+    cgroup::enter(config, id, workload, written).map_err(|problem| match problem {
+        cgroup::Problem::Absent => Failure::new(What::NoCgroup, Errno::ENOENT),
+        cgroup::Problem::Directory(errno) => Failure::new(What::Cgroup, errno),
+        cgroup::Problem::Limit { index, errno } => Failure { what: What::Limit, index, errno },
+    })
 }
 
 fn namespaces(wanted: plan::Namespaces) -> Namespaces {
@@ -148,27 +131,27 @@ impl<'a> Above<'a> {
     }
 }
 
-/// How far a start is.
+/// What a child has reported.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Start<'c> {
-    /// Nothing to read yet.
-    Pending,
+pub enum Reported {
+    /// Nothing yet.
+    Nothing,
     /// The program runs, or the child was killed before it could: then its
     /// exit, which is reported as any other, says so.
     Executed,
-    Failed(Failure<'c>),
+    Failed(Failure),
 }
 
-/// Reads a child's report, once its descriptor is readable.
-pub fn read_report<'c>(report: BorrowedFd, config: &'c Config, workload: &Workload) -> Start<'c> {
+/// Reads a child's report, once its descriptor is readable. It does not block.
+pub fn read_report(report: BorrowedFd) -> Reported {
     let mut bytes = [0u8; REPORT];
     match io::read(report, &mut bytes) {
-        Ok(0) => Start::Executed,
-        Err(Errno::EAGAIN | Errno::EINTR) => Start::Pending,
-        Ok(_) => match failure::decode(&bytes, config, workload) {
-            Some(failure) => Start::Failed(failure),
-            None => Start::Failed(Failure::new(What::Descriptors, c"", c"", Errno::EBADMSG)),
-        },
-        Err(errno) => Start::Failed(Failure::new(What::Descriptors, c"", c"", errno)),
+        Ok(0) => Reported::Executed,
+        Err(Errno::EAGAIN | Errno::EINTR) => Reported::Nothing,
+        Ok(_) => {
+            let garbled = Failure::new(What::Descriptors, Errno::EBADMSG);
+            Reported::Failed(failure::decode(&bytes).unwrap_or(garbled))
+        }
+        Err(errno) => Reported::Failed(Failure::new(What::Descriptors, errno)),
     }
 }

@@ -9,11 +9,13 @@
 use super::failure::{self, Failure, What};
 use crate::config::{Config, Root, Volume, VolumeSource, Workload};
 use crate::limits;
-use crate::sys::fs::{self, NodeKind, Open};
+use crate::put;
+use crate::sys::fs::{self, NodeKind};
 use crate::sys::mount::{self, Attributes, Depth};
 use crate::sys::{BorrowedFd, Errno, OwnedFd, process};
-use crate::text::{Sink, Text};
+use crate::text::{Show, Sink, Text};
 use core::ffi::CStr;
+use core::sync::atomic::{AtomicI32, Ordering};
 use heapless::Vec;
 
 pub struct Trees {
@@ -31,41 +33,29 @@ fn tame() -> Attributes {
 }
 
 impl Trees {
-    /// `devices` is a /dev to clone, if one is kept.
-    pub fn open<'c>(
-        config: &'c Config,
-        workload: &Workload,
-        devices: Option<BorrowedFd>,
-    ) -> Result<Trees, Failure<'c>> {
-        let root_path = failure::root_of(config, workload);
-        let fail = |what, object| move |errno| Failure::new(what, object, root_path, errno);
-        let command = failure::command(config, workload);
-
+    pub fn open(config: &Config, workload: &Workload) -> Result<Trees, Failure> {
+        let fail = |what| move |errno| Failure::new(what, errno);
+        let volumes = config.volumes(workload.volumes);
         let (root, program) = match workload.root {
-            Root::Directory(path) => {
-                let path = config.c_str(path);
-                (directory(path).map_err(fail(What::Root, path))?, None)
-            }
+            Root::Directory(path) => (directory(config.c_str(path)).map_err(fail(What::Root))?, None),
             Root::Scratch => {
-                let program = program(command).map_err(fail(What::Program, command))?;
-                let volumes = config.volumes(workload.volumes);
-                let root = scratch(config, command, volumes).map_err(fail(What::ScratchRoot, command))?;
+                let command = failure::command(config, workload);
+                let program = program(command).map_err(fail(What::Program))?;
+                let root = scratch(config, command, volumes).map_err(fail(What::ScratchRoot))?;
                 (root, Some(program))
             }
         };
-        let devices = match devices {
-            Some(kept) => mount::clone_tree(kept, c"", Depth::This),
-            None => minimal_dev(),
-        };
-        let mut trees =
-            Trees { root, program, devices: devices.map_err(fail(What::Devices, c""))?, volumes: Vec::new() };
-
-        for (volume, index) in config.volumes(workload.volumes).iter().zip(0u16..) {
+        let devices = devices().map_err(fail(What::Devices))?;
+        let mut trees = Trees { root, program, devices, volumes: Vec::new() };
+        for (volume, index) in volumes.iter().zip(0u16..) {
             if let VolumeSource::Directory { source, writable } = volume.source {
-                let source = config.c_str(source);
-                let tree = shared(source, writable).map_err(fail(What::VolumeSource, source))?;
+                let tree = shared(config.c_str(source), writable).map_err(|errno| Failure {
+                    what: What::VolumeSource,
+                    index,
+                    errno,
+                })?;
                 if trees.volumes.push((index, tree)).is_err() {
-                    return Err(fail(What::Volumes, c"")(Errno::E2BIG));
+                    return Err(Failure::new(What::Volumes, Errno::E2BIG));
                 }
             }
         }
@@ -184,8 +174,50 @@ static LINKS: [(&CStr, &CStr); 5] = [
 
 static PLACES: [&CStr; 3] = [c"pts", c"shm", c"mqueue"];
 
+/// Where a prepared /dev is mounted. /run/corm is made at boot, for root alone.
+const KEPT_PATH: &CStr = c"/run/corm/dev";
+const NONE: i32 = -1;
+/// The descriptor of that mount, as a number: there is one thread.
+static KEPT: AtomicI32 = AtomicI32::new(NONE);
+
+/// Makes the workloads' /dev once, so that each of theirs is one system call. It
+/// is kept mounted on /run/corm/dev, since a tree must be mounted in this
+/// namespace to be cloned (before Linux 6.15). Without it each start makes its
+/// own, by some twenty calls.
+pub fn prepare_dev() -> Result<(), DevFailure> {
+    keep_dev().map_err(DevFailure)
+}
+
+/// Not fatal, but worth a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DevFailure(Errno);
+
+impl Show for DevFailure {
+    fn show(&self, out: &mut dyn Sink) {
+        put!(*out, "cannot prepare the workloads' /dev on ", KEPT_PATH, ": ", self.0);
+    }
+}
+
+fn keep_dev() -> Result<(), Errno> {
+    let tree = minimal_dev()?;
+    make_if_missing(BorrowedFd::CWD, KEPT_PATH)?;
+    mount::move_to(tree.borrow(), BorrowedFd::CWD, KEPT_PATH)?;
+    let old = KEPT.swap(tree.into_number(), Ordering::Relaxed);
+    if old != NONE {
+        drop(OwnedFd::from_number(old));
+    }
+    Ok(())
+}
+
+fn devices() -> Result<OwnedFd, Errno> {
+    match KEPT.load(Ordering::Relaxed) {
+        NONE => minimal_dev(),
+        kept => mount::clone_tree(BorrowedFd::from_number(kept), c"", Depth::This),
+    }
+}
+
 /// The /dev every workload sees, read-only and without anything executable.
-pub fn minimal_dev() -> Result<OwnedFd, Errno> {
+fn minimal_dev() -> Result<OwnedFd, Errno> {
     let attributes = Attributes::NO_SUID | Attributes::NO_EXEC;
     let tree = memory(c"755", attributes)?;
     let old_mask = process::set_umask(0);

@@ -10,9 +10,9 @@
 #![allow(unsafe_code)]
 
 pub mod cell;
-pub mod credentials;
 pub mod children;
 pub mod clock;
+pub mod credentials;
 pub mod entry;
 mod errno;
 pub mod event;

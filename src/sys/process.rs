@@ -14,21 +14,6 @@ pub fn exit(status: u8) -> ! {
     }
 }
 
-/// A process id as this process's pid namespace counts; always positive.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Pid(i32);
-
-impl Pid {
-    /// A number that the kernel gave or that was kept as plain data.
-    pub fn from_number(number: i32) -> Option<Pid> {
-        if number > 0 { Some(Pid(number)) } else { None }
-    }
-
-    pub fn number(self) -> i32 {
-        self.0
-    }
-}
-
 /// CLONE_NEW* flags, for [`clone`] and [`unshare`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Namespaces(u32);
@@ -52,7 +37,7 @@ impl BitOr for Namespaces {
 
 /// Which side of [`clone`] this is.
 pub enum Cloned {
-    Parent(Pid),
+    Parent(u32),
     Child,
 }
 
@@ -97,7 +82,7 @@ pub fn clone(namespaces: Namespaces, cgroup: Option<BorrowedFd>) -> Result<Clone
     // SAFETY: `arguments` is readable for the size given. Memory is not shared (no CLONE_VM), so
     // the child returns here on a stack of its own; corm has one thread, so no lock is left held.
     let pid = unsafe { call!(clone3, &raw const arguments, size_of::<CloneArgs>()) }?;
-    Ok(Pid::from_number(pid as i32).map_or(Cloned::Child, Cloned::Parent))
+    Ok(if pid == 0 { Cloned::Child } else { Cloned::Parent(pid as u32) })
 }
 
 /// unshare(2).
@@ -130,14 +115,6 @@ pub fn set_umask(mask: u32) -> u32 {
 pub fn set_hostname(name: &CStr) -> Result<(), Errno> {
     // SAFETY: `name` is readable for its length.
     unsafe { call!(sethostname, name.as_ptr(), name.count_bytes()) }.map(drop)
-}
-
-/// rt_sigprocmask(2): no signal is blocked any more.
-pub fn unblock_signals() -> Result<(), Errno> {
-    let none = 0u64;
-    let no_old = ptr::null::<u64>();
-    // SAFETY: `none` is readable for the size given, the kernel's 64-signal set; no old set is asked for.
-    unsafe { call!(rt_sigprocmask, libc::SIG_SETMASK, &raw const none, no_old, size_of::<u64>()) }.map(drop)
 }
 
 /// rt_sigaction(2): no signal is ignored any more. For modes that somebody
