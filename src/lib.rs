@@ -4,8 +4,10 @@
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code)]
 
+pub mod boot;
 pub mod cgroup;
 pub mod config;
+pub mod control;
 pub mod limits;
 pub mod log;
 pub mod sandbox;
