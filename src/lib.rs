@@ -5,10 +5,12 @@
 #![deny(unsafe_code)]
 
 pub mod boot;
+pub mod cgroup;
 pub mod config;
 pub mod control;
 pub mod limits;
 pub mod log;
+pub mod sandbox;
 pub mod supervise;
 pub mod sys;
 pub mod text;

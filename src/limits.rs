@@ -58,3 +58,18 @@ pub const PATH: usize = 512;
 /// One line of a workload's output. /dev/kmsg takes at most about 1000 bytes a
 /// record (`LOG_LINE_MAX`), less our prefix; a longer line is split with a mark.
 pub const LOG_LINE: usize = 512;
+
+/// Volumes of one workload. Each is a descriptor PID 1 holds while it starts one.
+pub const WORKLOAD_VOLUMES: usize = 32;
+
+/// Steps of a sandbox plan: one a volume, and some thirty for everything else.
+pub const PLAN_STEPS: usize = WORKLOAD_VOLUMES + 40;
+
+/// Bytes of one workload's environment as execve(2) takes it, defaults and NULs included.
+pub const ENVIRONMENT: usize = 8 * 1024;
+
+/// Variables in one workload's environment, defaults and execve(2)'s null included.
+pub const ENVIRONMENT_WORDS: usize = 128;
+
+/// Words of one workload's command, execve(2)'s null included.
+pub const ARGUMENTS: usize = 256;

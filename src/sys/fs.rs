@@ -147,6 +147,15 @@ pub fn change_directory_to(fd: BorrowedFd) -> Result<(), Errno> {
     unsafe { call!(fchdir, fd.number()) }.map(drop)
 }
 
+/// Whether the current directory lies below this process's root; getcwd(2).
+/// The kernel says "(unreachable)" where it does not.
+pub fn current_directory_is_reachable() -> Result<bool, Errno> {
+    let mut path = [0u8; libc::PATH_MAX as usize];
+    // SAFETY: `path` is writable for its length.
+    unsafe { call!(getcwd, path.as_mut_ptr(), path.len()) }?;
+    Ok(path.first() == Some(&b'/'))
+}
+
 /// chroot(2).
 pub fn change_root(path: &CStr) -> Result<(), Errno> {
     // SAFETY: `path` is NUL-terminated and outlives the call.

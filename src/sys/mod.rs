@@ -12,6 +12,7 @@
 pub mod cell;
 pub mod children;
 pub mod clock;
+pub mod credentials;
 pub mod entry;
 mod errno;
 pub mod event;
@@ -22,6 +23,7 @@ pub mod kernel_log;
 #[cfg(target_env = "musl")]
 mod mem;
 pub mod mount;
+pub mod net;
 mod panic;
 pub mod process;
 

@@ -137,6 +137,11 @@ pub fn make_private(mount: BorrowedFd, depth: Depth) -> Result<(), Errno> {
     change(mount, depth, 0, Flags::PRIVATE.0 as u64)
 }
 
+/// [`make_private`] and [`set_attributes`] in one call.
+pub fn isolate(mount: BorrowedFd, depth: Depth, add: Attributes) -> Result<(), Errno> {
+    change(mount, depth, add.0, Flags::PRIVATE.0 as u64)
+}
+
 fn change(mount: BorrowedFd, depth: Depth, set: u64, propagation: u64) -> Result<(), Errno> {
     /// struct mount_attr.
     #[repr(C)]
