@@ -4,7 +4,9 @@
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code)]
 
+pub mod boot;
 pub mod config;
+pub mod end;
 pub mod limits;
 pub mod log;
 pub mod sys;

@@ -48,3 +48,6 @@ pub const PATH: usize = 512;
 /// One line of a workload's output. /dev/kmsg takes at most about 1000 bytes a
 /// record (`LOG_LINE_MAX`), less our prefix; a longer line is split with a mark.
 pub const LOG_LINE: usize = 512;
+
+/// Bytes of workload names masked on the kernel command line (`corm.mask=`), each with its NUL.
+pub const MASKED: usize = 256;
