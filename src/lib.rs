@@ -9,6 +9,7 @@ pub mod config;
 pub mod end;
 pub mod limits;
 pub mod log;
+pub mod supervise;
 pub mod sys;
 pub mod text;
 

@@ -10,11 +10,15 @@
 #![allow(unsafe_code)]
 
 pub mod cell;
+pub mod children;
+pub mod clock;
 pub mod entry;
 mod errno;
+pub mod event;
 pub mod fd;
 pub mod fs;
 pub mod io;
+pub mod kernel_log;
 #[cfg(target_env = "musl")]
 mod mem;
 pub mod mount;
