@@ -67,6 +67,7 @@ known! {
     EADDRNOTAVAIL "address not available"
     ENETDOWN "network is down"
     ENETUNREACH "network is unreachable"
+    EAFNOSUPPORT "address family not supported"
     ENOBUFS "no buffer space"
     ETIMEDOUT "timed out"
     ECONNREFUSED "connection refused"
@@ -89,7 +90,8 @@ impl Errno {
     }
 
     pub(super) fn from_syscall(errno: syscalls::Errno) -> Errno {
-        Errno::from_raw(u16::try_from(errno.into_raw()).unwrap_or(0))
+        // The kernel's are 1 to 4095, and this is in every system call: no checks.
+        Errno(errno.into_raw() as u16)
     }
 }
 
