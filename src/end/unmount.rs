@@ -2,10 +2,9 @@
 //!
 //! Last mounted first, in passes: a filesystem may be held by a loop device
 //! whose own filesystem went in this pass. What stays busy is made read-only,
-//! which writes it out as well. An unmount can hang (a dead disk, a network
-//! filesystem without its network), and nothing can interrupt it, so a child
-//! does all this and PID 1 waits for it only so long. A machine with nothing to
-//! unmount pays for one look at the mount table.
+//! which writes it out as well. A sync or an unmount can hang (a dead disk, a
+//! network filesystem without its network), and nothing can interrupt it, so a
+//! child does all this and PID 1 waits for it only so long.
 
 use super::mount_table::{self, Entry};
 use super::strays;
@@ -30,18 +29,11 @@ static TABLE: TakeOnce<[u8; limits::MOUNT_TABLE]> = TakeOnce::new([0; limits::MO
 
 type Path = Text<{ limits::PATH }>;
 
-/// Unmounts, makes read-only, detaches loop devices.
+/// Writes out everything, unmounts, detaches loop devices.
 pub(super) fn everything() {
-    // The only caller never returns, so there is no second time.
-    let Some(buffer) = TABLE.take() else { return };
-    if !mount_table::entries(read_table(buffer)).any(|entry| entry.keeps() && !entry.read_only) {
-        return;
-    }
-    // Should an unmount hang, the other filesystems' data is safe.
-    fs::sync();
     match children::fork() {
         Ok(children::Side::Child) => {
-            unmount_all(buffer);
+            write_out();
             process::exit(0)
         }
         Ok(children::Side::Parent(pid)) => {
@@ -52,8 +44,21 @@ pub(super) fn everything() {
         }
         Err(errno) => {
             warn!("cannot start a child for unmounting: ", errno);
-            unmount_all(buffer);
+            write_out();
         }
+    }
+}
+
+fn write_out() {
+    // Should an unmount hang, the other filesystems' data is safe. It also
+    // writes out what was written to a block device itself.
+    fs::sync();
+    // The one caller never returns, so there is no second time.
+    let Some(buffer) = TABLE.take() else { return };
+    let to_write = |entry: Entry| entry.keeps() && !entry.read_only;
+    if mount_table::entries(read_table(buffer)).any(to_write) {
+        unmount_all(buffer);
+        fs::sync();
     }
 }
 
