@@ -32,7 +32,6 @@ mod tree;
 mod types;
 mod users;
 
-use problem::Syntax;
 pub use problem::{Report, Shown};
 pub use read::{Outcome, read};
 pub use source::{Full, Location, Sources, Span};

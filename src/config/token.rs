@@ -7,6 +7,7 @@
 use super::problem::Syntax;
 
 /// The bytes that a key or string token stands for.
+#[inline(never)]
 pub(super) fn decode(token: &[u8]) -> Decoded<'_> {
     let body = |quotes: usize| token.get(quotes..token.len().saturating_sub(quotes)).unwrap_or(&[]);
     let (rest, escapes) = match token {
@@ -17,6 +18,24 @@ pub(super) fn decode(token: &[u8]) -> Decoded<'_> {
         _ => (token, false),
     };
     Decoded { rest, escapes, pending: 0 }
+}
+
+/// Does a token stand for the same bytes as another, or as a plain word does?
+#[inline(never)]
+pub(super) fn same(token: &[u8], mut other: Decoded) -> bool {
+    let mut token = decode(token);
+    loop {
+        match (token.next(), other.next()) {
+            (None, None) => return true,
+            (one, other) if one != other => return false,
+            _ => {}
+        }
+    }
+}
+
+/// A word as the token of a bare key.
+pub(super) fn bare(word: &'static str) -> Decoded<'static> {
+    Decoded { rest: word.as_bytes(), escapes: false, pending: 0 }
 }
 
 /// A newline right after the opening quotes of a multi-line string is not part of it.

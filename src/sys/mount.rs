@@ -23,11 +23,24 @@ impl Flags {
     pub const RELATIVE_ATIME: Self = Flags(libc::MS_RELATIME as usize);
     pub const STRICT_ATIME: Self = Flags(libc::MS_STRICTATIME as usize);
     pub const LAZY_TIME: Self = Flags(1 << 25);
+    pub const DIRECTORY_SYNC: Self = Flags(libc::MS_DIRSYNC as usize);
+    /// Linux 5.10.
+    pub const NO_SYMLINK_FOLLOW: Self = Flags(1 << 8);
     pub const BIND: Self = Flags(libc::MS_BIND as usize);
     pub const MOVE: Self = Flags(libc::MS_MOVE as usize);
     pub const RECURSIVE: Self = Flags(libc::MS_REC as usize);
     pub const PRIVATE: Self = Flags(libc::MS_PRIVATE as usize);
     pub const SLAVE: Self = Flags(libc::MS_SLAVE as usize);
+
+    /// Whether all of `other` is in it.
+    pub fn has(self, other: Flags) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// `|` for constants.
+    pub const fn both(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
 }
 
 impl BitOr for Flags {

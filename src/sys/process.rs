@@ -203,3 +203,9 @@ pub fn execute<const A: usize, const E: usize>(
         Err(errno) => errno,
     }
 }
+
+/// getpid(2).
+pub fn id() -> u32 {
+    // SAFETY: no pointers; it cannot fail.
+    unsafe { call!(getpid) }.unwrap_or(0) as u32
+}
