@@ -15,9 +15,10 @@ use crate::config::{Config, VolumeSource, Workload};
 use crate::limits;
 use crate::put;
 use crate::sys::fs::{self, Open};
+use crate::sys::interface::Stack;
 use crate::sys::mount::{self, Flags};
 use crate::sys::process::{self, Pointers, Resource};
-use crate::sys::{BorrowedFd, Errno, credentials, event, fd, io, net};
+use crate::sys::{BorrowedFd, Errno, credentials, event, fd, io, machine};
 use crate::text::Text;
 use core::ffi::CStr;
 
@@ -52,8 +53,8 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
         Step::Session => process::new_session(),
         Step::NotDumpable => credentials::set_not_dumpable(),
         Step::CgroupNamespace => process::unshare(process::Namespaces::CGROUP),
-        Step::Hostname => process::set_hostname(config.c_str(workload.name)),
-        Step::Loopback => match net::set_interface_up(c"lo") {
+        Step::Hostname => machine::set_hostname(config.bytes(workload.name)),
+        Step::Loopback => match Stack::open().and_then(|network| network.turn_on(c"lo")) {
             // A kernel without IPv4 has no loopback to miss.
             Err(Errno::EAFNOSUPPORT) => Ok(()),
             result => result,
