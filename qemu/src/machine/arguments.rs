@@ -66,8 +66,17 @@ pub enum Wiring {
     Sockets { console: i32, monitor: i32, ports: Vec<(String, i32)> },
 }
 
+/// How fast it is, when a board's kernel has to be told; icount's clock is exact.
+const ICOUNT_TSC_KHZ: u64 = 1_000_000;
+
 /// The whole command line.
-pub fn all(built: &Built, options: &Options, wiring: &Wiring, kvm: bool) -> Vec<OsString> {
+pub fn all(
+    built: &Built,
+    options: &Options,
+    wiring: &Wiring,
+    kvm: bool,
+    tsc_khz: impl Fn() -> u64,
+) -> Vec<OsString> {
     let board = &built.board;
     let kvm = kvm && !options.instruction_count;
     let mut line = Line::default();
@@ -85,7 +94,12 @@ pub fn all(built: &Built, options: &Options, wiring: &Wiring, kvm: bool) -> Vec<
     }
     line.path("-kernel", &built.kernel.image);
     line.path("-initrd", &built.initramfs);
-    line.option("-append", format!("{} {}", board.kernel.cmdline, options.append).trim());
+    let mut append = format!("{} {}", board.kernel.cmdline, options.append);
+    if board.machine.tell_tsc_frequency && !kvm {
+        let khz = if options.instruction_count { ICOUNT_TSC_KHZ } else { tsc_khz() };
+        append.push_str(&format!(" tsc_early_khz={khz}"));
+    }
+    line.option("-append", append.trim());
     wire(&mut line, wiring, board.machine.bus);
     network(&mut line, &options.forwards, board.arch, board.machine.bus);
     for (index, drive) in options.drives.iter().enumerate() {

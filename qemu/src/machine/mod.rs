@@ -241,7 +241,7 @@ pub fn on_terminal(built: &Built, options: &Options) -> Result<Command> {
 fn command(built: &Built, options: &Options, wiring: &Wiring) -> Command {
     let arch = built.board.arch;
     let mut command = Command::new(arch.qemu().0);
-    let arguments: Vec<OsString> = arguments::all(built, options, wiring, host::has_kvm(arch));
+    let arguments: Vec<OsString> = arguments::all(built, options, wiring, host::has_kvm(arch), host::tsc_khz);
     command.args(arguments);
     command
 }
