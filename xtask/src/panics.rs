@@ -1,0 +1,3 @@
+pub use placeholder::*;
+mod placeholder { use anyhow::Result; use std::process::ExitCode;
+#[derive(clap::Args)] pub struct Panics {} impl Panics { pub fn run(self)->Result<ExitCode>{ Ok(ExitCode::SUCCESS)} } }
