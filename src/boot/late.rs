@@ -43,7 +43,7 @@ fn load_modules(config: &Config) {
     }
     for (missing, pair) in missing.iter().zip(sysctls) {
         if *missing {
-            prepare::report_sysctl(config, pair, prepare::write_sysctl(config, pair));
+            prepare::write_sysctl(config, pair, false);
         }
     }
 }

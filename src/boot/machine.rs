@@ -7,13 +7,12 @@ use crate::text::{Bytes, Sink, Text};
 use crate::{info, warn};
 use core::ffi::CStr;
 
-/// `corm 0.1.0 on BOARD, Linux RELEASE MACHINE, n cpus, memory`.
+/// `version 0.1.0 on BOARD, Linux RELEASE MACHINE, n cpus, memory`.
 pub(super) fn banner() {
     let names = Names::read();
     let cpus = machine::processors();
     info!(
-        env!("CARGO_PKG_VERSION"),
-        " on ",
+        concat!("version ", env!("CARGO_PKG_VERSION"), " on "),
         board(),
         ", Linux ",
         names.release(),

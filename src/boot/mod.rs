@@ -57,39 +57,56 @@ pub fn early() -> Found {
         mounts::make_dev();
     }
     let console = stdio::is_open() || console();
-    let command_line = read_command_line(container);
-    log::start(command_line.log, command_line.kernel_log);
+    let command_line = start_log(container);
 
     // Only now is there a log to complain to.
-    let fresh = proc.is_ok();
-    for (entry, result) in [(&mounts::PROC, proc), (&mounts::DEV, dev)] {
-        match result {
-            Ok(()) | Err(Errno::EBUSY) => {}
-            Err(errno) => entry.complain(errno),
-        }
-    }
+    mounts::PROC.complain(proc);
+    mounts::DEV.complain(dev);
     if container {
         return Found { container, console, command_line };
     }
-    for (what, result) in [
-        ("make a root that sandboxes can leave", bound),
-        ("make mounts private", mounts::make_private()),
-        ("have ctrl-alt-del as a signal", power::power(Power::CtrlAltDelIsASignal)),
-    ] {
-        if let Err(errno) = result {
-            warn!("cannot ", what, ": ", errno);
-        }
-    }
-    mounts::mount_others(fresh);
-    if let Err(errno) = fs::make_directory(BorrowedFd::CWD, c"/run/corm", 0o755)
-        && errno != Errno::EEXIST
-    {
-        warn!("cannot make /run/corm: ", errno);
-    }
+    complain(&[b"cannot make a root that sandboxes can leave"], bound);
+    complain(&[b"cannot make mounts private"], mounts::make_private());
+    complain(&[b"cannot have ctrl-alt-del as a signal"], power::power(Power::CtrlAltDelIsASignal));
+    mounts::mount_others(proc.is_ok());
     machine::banner();
     // Its name may be in /sys, which was not there before.
     let console = console || stdio::console();
     Found { container, console, command_line }
+}
+
+/// Reads the kernel command line and starts the log as it wants it. A
+/// container has the machine's command line in its /proc, which is not for it.
+fn start_log(container: bool) -> CommandLine {
+    let mut buffer = [0; limits::COMMAND_LINE];
+    let line = match container {
+        true => Ok(&[][..]),
+        false => fs::read_file(BorrowedFd::CWD, c"/proc/cmdline", &mut buffer),
+    };
+    let mut troubled = false;
+    let text = line.unwrap_or(&[]);
+    let command_line = CommandLine::parse(text, &mut |_| troubled = true);
+    log::start(command_line.log, command_line.kernel_log);
+    complain(&[b"cannot read the kernel command line"], line.map(drop));
+    if text.len() == limits::COMMAND_LINE {
+        warn!("kernel command line: only the first ", text.len(), " bytes are read");
+    }
+    if troubled {
+        CommandLine::parse(text, &mut |trouble| warn!(trouble));
+    }
+    command_line
+}
+
+/// The one line for what failed and is not fatal: what corm was doing, to what
+/// (the pieces), and what the kernel said. A function, not a macro, for its size.
+fn complain(pieces: &[&[u8]], result: Result<(), Errno>) {
+    if let Err(errno) = result {
+        let mut what = log::Line::new();
+        for piece in pieces {
+            crate::put!(what, piece);
+        }
+        warn!(what, ": ", errno);
+    }
 }
 
 /// Whether this is the first process of a pid namespace other than the machine's.
@@ -98,24 +115,4 @@ pub fn is_container() -> bool {
     const THE_MACHINE_S: u64 = 0xEFFF_FFFC;
     fs::stat(BorrowedFd::CWD, c"/proc/self/ns/pid", Follow::Yes)
         .is_ok_and(|namespace| namespace.inode != THE_MACHINE_S)
-}
-
-/// A container has the machine's command line in its /proc, which is not for it.
-fn read_command_line(container: bool) -> CommandLine {
-    if container {
-        return CommandLine::EMPTY;
-    }
-    let mut buffer = [0; limits::COMMAND_LINE];
-    match fs::read_file(BorrowedFd::CWD, c"/proc/cmdline", &mut buffer) {
-        Ok(line) => {
-            if line.len() == limits::COMMAND_LINE {
-                warn!("kernel command line: only the first ", line.len(), " bytes are read");
-            }
-            CommandLine::parse(line, &mut |trouble| warn!(trouble))
-        }
-        Err(errno) => {
-            warn!("cannot read the kernel command line: ", errno);
-            CommandLine::EMPTY
-        }
-    }
 }

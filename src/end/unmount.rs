@@ -15,6 +15,7 @@ use crate::sys::mount::{self, Flags, Unmount};
 use crate::sys::{BorrowedFd, Errno, block, children, process};
 use crate::text::{Sink, Text};
 use crate::{error, info, limits, warn};
+use core::ffi::CStr;
 
 const CWD: BorrowedFd = BorrowedFd::CWD;
 
@@ -105,8 +106,8 @@ fn unmount_all(buffer: &mut [u8; limits::MOUNT_TABLE]) {
         if entry.read_only {
             continue;
         }
-        let read_only = Flags::REMOUNT | Flags::READ_ONLY;
-        let result = with_path(&entry, |path| mount::mount(None, path, None, read_only, None));
+        let result =
+            with_path(&entry, |path| mount::mount(None, path, None, Flags::REMOUNT | Flags::READ_ONLY, None));
         let (target, source) = (entry.target, entry.source);
         match result {
             Err(errno) => {
@@ -118,7 +119,7 @@ fn unmount_all(buffer: &mut [u8; limits::MOUNT_TABLE]) {
     }
 }
 
-fn with_path(entry: &Entry, act: impl FnOnce(&core::ffi::CStr) -> Result<(), Errno>) -> Result<(), Errno> {
+fn with_path(entry: &Entry, act: fn(&CStr) -> Result<(), Errno>) -> Result<(), Errno> {
     let mut path: Path = mount_table::unescape(entry.target).ok_or(Errno::ENAMETOOLONG)?;
     act(path.as_c_str().ok_or(Errno::ENAMETOOLONG)?)
 }
