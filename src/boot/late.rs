@@ -39,7 +39,7 @@ fn load_modules(config: &Config) {
         *missing = !prepare::has_sysctl(config, pair);
     }
     if let Some(modules) = Modules::open() {
-        modules.load(names.iter().map(|name| config.bytes(*name)));
+        modules.load(true, &mut names.iter().map(|name| config.bytes(*name)));
     }
     for (missing, pair) in missing.iter().zip(sysctls) {
         if *missing {

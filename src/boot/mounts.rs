@@ -111,7 +111,14 @@ pub(super) fn mount_others(fresh: bool) {
         }
         entry.complain(entry.mount());
     }
-    // Where shells and tools look for their own descriptors.
+    let own = fs::make_directory(CWD, c"/run/corm", 0o755);
+    if own != Err(Errno::EEXIST) {
+        complain(&[b"cannot make /run/corm"], own);
+    }
+}
+
+/// Where shells and tools look for their own descriptors.
+pub(super) fn link_descriptors() {
     let links = [
         (c"/proc/self/fd", c"/dev/fd"),
         (c"/proc/self/fd/0", c"/dev/stdin"),
@@ -121,10 +128,6 @@ pub(super) fn mount_others(fresh: bool) {
     for (target, path) in links {
         // Only a convenience, and there already where /dev is not fresh.
         let _ = fs::make_symlink(target, CWD, path);
-    }
-    let own = fs::make_directory(CWD, c"/run/corm", 0o755);
-    if own != Err(Errno::EEXIST) {
-        complain(&[b"cannot make /run/corm"], own);
     }
 }
 
