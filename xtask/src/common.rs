@@ -40,7 +40,10 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 pub fn tail(console: &str) -> String {
     const LINES: usize = 30;
     let lines: Vec<&str> = console.trim_end().lines().collect();
-    lines.iter().skip(lines.len().saturating_sub(LINES)).fold(String::new(), |text, line| text + "  | " + line + "\n")
+    lines
+        .iter()
+        .skip(lines.len().saturating_sub(LINES))
+        .fold(String::new(), |text, line| text + "  | " + line + "\n")
 }
 
 #[cfg(test)]

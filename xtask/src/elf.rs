@@ -1,7 +1,7 @@
 //! The corm binary as a linker's product: functions by name and place.
 
 use anyhow::{Context, Result};
-use object::{Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
+use object::{Architecture, Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
 use std::path::Path;
 
 pub struct Binary {
@@ -42,13 +42,14 @@ impl Binary {
         let file = self.file()?;
         let mut symbols: Vec<Symbol> = file
             .symbols()
-            .filter(|symbol| matches!(symbol.kind(), SymbolKind::Text | SymbolKind::Data) && symbol.size() > 0)
+            .filter(|symbol| {
+                matches!(symbol.kind(), SymbolKind::Text | SymbolKind::Data) && symbol.size() > 0
+            })
             .filter_map(|symbol| {
                 let section = file.section_by_index(symbol.section_index()?).ok()?;
                 Some(Symbol {
                     name: plain(symbol.name().ok()?),
-                    // The lowest bit of an ARM function's address says Thumb.
-                    address: if symbol.kind() == SymbolKind::Text { symbol.address() & !1 } else { symbol.address() },
+                    address: place(&file, &symbol),
                     size: symbol.size(),
                     kind: kind(section.kind())?,
                 })
@@ -63,7 +64,11 @@ impl Binary {
     pub fn totals(&self) -> Result<[(Kind, u64); 3]> {
         let file = self.file()?;
         let total = |wanted| {
-            let sections = file.sections().filter(|section| kind(section.kind()) == Some(wanted) && section.address() != 0);
+            let sections = file
+                .sections()
+                .filter(|section| kind(section.kind()) == Some(wanted) && section.address() != 0)
+                // lld rounds the read-only part up with it: it is nobody's memory.
+                .filter(|section| section.name() != Ok(".relro_padding"));
             (wanted, sections.map(|section| section.size()).sum())
         };
         Ok([Kind::Text, Kind::Data, Kind::Bss].map(total))
@@ -73,12 +78,19 @@ impl Binary {
 fn kind(section: SectionKind) -> Option<Kind> {
     match section {
         SectionKind::Text => Some(Kind::Text),
-        SectionKind::Data | SectionKind::ReadOnlyData | SectionKind::ReadOnlyString | SectionKind::ReadOnlyDataWithRel => {
-            Some(Kind::Data)
-        }
+        SectionKind::Data
+        | SectionKind::ReadOnlyData
+        | SectionKind::ReadOnlyString
+        | SectionKind::ReadOnlyDataWithRel => Some(Kind::Data),
         SectionKind::UninitializedData => Some(Kind::Bss),
         _ => None,
     }
+}
+
+/// Where a symbol's first byte is.
+pub fn place<'data>(file: &object::File<'data>, symbol: &impl ObjectSymbol<'data>) -> u64 {
+    let thumb_bit = file.architecture() == Architecture::Arm && symbol.kind() == SymbolKind::Text;
+    if thumb_bit { symbol.address() & !1 } else { symbol.address() }
 }
 
 /// Demangled and without the compiler's hashes.

@@ -74,7 +74,10 @@ impl Image {
         let compression = self.compress.map_or(board.image.compress, Compression::from);
         let built = self.content.on(&board)?.compress(compression).build()?;
         let size = built.save(&self.output)?;
-        say::doing("Wrote", format!("{} ({size} bytes), for {}", self.output.display(), built.kernel.image.display()));
+        say::doing(
+            "Wrote",
+            format!("{} ({size} bytes), for {}", self.output.display(), built.kernel.image.display()),
+        );
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -230,7 +230,6 @@ impl Machine {
     }
 }
 
-
 fn command(built: &Built, options: &Options, wiring: &Wiring) -> Command {
     let arch = built.board.arch;
     let mut command = Command::new(arch.qemu().0);

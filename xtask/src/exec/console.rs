@@ -88,7 +88,8 @@ impl Filter {
                     return (command, machine);
                 }
             } else {
-                let partial = (0..mark.len()).rev().find(|length| self.held.ends_with(&mark[..*length])).unwrap_or(0);
+                let partial =
+                    (0..mark.len()).rev().find(|length| self.held.ends_with(&mark[..*length])).unwrap_or(0);
                 sink.extend(self.held.drain(..self.held.len() - partial));
                 return (command, machine);
             }

@@ -135,14 +135,18 @@ impl Outcome {
             return ExitCode::from(128_u8.saturating_add(u8::try_from(self.signal).unwrap_or(0)));
         }
         let status = self.status.or_else(|| console::printed_status(&self.console));
-        let console = || if verbose { String::new() } else { format!(". Its console:\n{}", tail(&self.console)) };
+        let console =
+            || if verbose { String::new() } else { format!(". Its console:\n{}", tail(&self.console)) };
         match (status, &self.end) {
             // A panic after the command's end is no success of the machine's.
             (_, Some(End::Panic)) => say::error(format!("the kernel panicked{}", console())),
             (Some(status), _) => {
                 // corm could not start it, and says why on the console only.
                 if matches!(status, 126 | 127) && !verbose {
-                    self.console.lines().filter(|line| line.contains("corm:")).for_each(|line| eprintln!("{line}"));
+                    self.console
+                        .lines()
+                        .filter(|line| line.contains("corm:"))
+                        .for_each(|line| eprintln!("{line}"));
                 }
                 return ExitCode::from(status);
             }
@@ -151,7 +155,9 @@ impl Outcome {
                 return ExitCode::from(EXIT_TIMEOUT);
             }
             (None, Some(End::Failed(why))) => say::error(format!("QEMU failed: {}", why.trim_end())),
-            (None, Some(_)) => say::error(format!("the machine ended without the command's status{}", console())),
+            (None, Some(_)) => {
+                say::error(format!("the machine ended without the command's status{}", console()))
+            }
         }
         ExitCode::from(EXIT_SOFTWARE)
     }

@@ -38,7 +38,10 @@ pub fn run(job: &Job) -> Result<Outcome> {
         Pump::start(stderr?, std::io::stderr()),
         Pump::start(report?, std::io::sink()),
     ];
-    let deadline = job.timeout.map_or_else(|| Instant::now() + Duration::from_secs(u64::from(u32::MAX)), |timeout| Instant::now() + timeout);
+    let deadline = job.timeout.map_or_else(
+        || Instant::now() + Duration::from_secs(u64::from(u32::MAX)),
+        |timeout| Instant::now() + timeout,
+    );
     let end = machine.wait_end_until(deadline)?;
     if end.is_some() {
         drain(&machine, &pumps);

@@ -11,7 +11,9 @@ use std::path::PathBuf;
 pub enum Stdio {
     Ports,
     /// `terminal`: for a person, with job control and a size.
-    Console { terminal: bool },
+    Console {
+        terminal: bool,
+    },
 }
 
 pub struct Request<'a> {
@@ -42,7 +44,11 @@ impl Request<'_> {
     pub fn image(&self, board: &Board) -> Image {
         let mut image = Image::new(board)
             .busybox()
-            .file("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n", 0o644)
+            .file(
+                "/etc/passwd",
+                "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
+                0o644,
+            )
             .file("/etc/group", "root:x:0:\nnogroup:x:65534:\n", 0o644)
             .config(&self.config());
         for overlay in self.overlays {
@@ -101,7 +107,8 @@ impl Request<'_> {
             return program.to_owned();
         }
         let places = ["bin", "usr/bin", "sbin", "usr/sbin", "usr/local/bin"];
-        let in_overlay = |place: &&str| self.overlays.iter().any(|overlay| overlay.join(place).join(program).exists());
+        let in_overlay =
+            |place: &&str| self.overlays.iter().any(|overlay| overlay.join(place).join(program).exists());
         let place = places.iter().find(|place| in_overlay(place)).unwrap_or(&"bin");
         format!("/{place}/{program}")
     }
@@ -138,12 +145,14 @@ mod tests {
     use super::*;
 
     fn request(command: &[String], stdio: Stdio) -> String {
-        Request { command, overlays: &[], privileged: false, modules: vec!["virtio_pci".to_owned()], stdio }.config()
+        Request { command, overlays: &[], privileged: false, modules: vec!["virtio_pci".to_owned()], stdio }
+            .config()
     }
 
     #[test]
     fn every_argument_survives_the_config() {
-        let odd = ["a b", "\"quoted\"", "back\\slash", "new\nline", "tab\t", "é", "", "\u{1}", "'"].map(String::from);
+        let odd = ["a b", "\"quoted\"", "back\\slash", "new\nline", "tab\t", "é", "", "\u{1}", "'"]
+            .map(String::from);
         let text = request(&[&["cat".to_owned()][..], &odd].concat(), Stdio::Ports);
         let table: toml::Table = toml::from_str(&text).unwrap();
         let command = table["workload"]["cmd"]["command"].as_array().unwrap();
@@ -155,7 +164,9 @@ mod tests {
     #[test]
     fn ports_are_for_programs_and_the_console_for_people() {
         let ports = request(&["true".to_owned()], Stdio::Ports);
-        assert!(ports.contains("exit-report = \"/dev/vport0p4\"") && ports.contains("stdout = \"/dev/vport0p2\""));
+        assert!(
+            ports.contains("exit-report = \"/dev/vport0p4\"") && ports.contains("stdout = \"/dev/vport0p2\"")
+        );
         let console = request(&["true".to_owned()], Stdio::Console { terminal: false });
         assert!(console.contains("stdio = \"console\"") && !console.contains("vport"), "{console}");
     }
@@ -166,7 +177,13 @@ mod tests {
         std::fs::create_dir_all(overlay.path().join("usr/bin")).unwrap();
         std::fs::write(overlay.path().join("usr/bin/probe"), "").unwrap();
         let overlays = [overlay.path().to_owned()];
-        let request = Request { command: &[], overlays: &overlays, privileged: false, modules: vec![], stdio: Stdio::Ports };
+        let request = Request {
+            command: &[],
+            overlays: &overlays,
+            privileged: false,
+            modules: vec![],
+            stdio: Stdio::Ports,
+        };
         assert_eq!(request.find("probe"), "/usr/bin/probe");
         assert_eq!(request.find("ls"), "/bin/ls");
         assert_eq!(request.find("/opt/x"), "/opt/x");
