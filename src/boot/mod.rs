@@ -60,31 +60,31 @@ pub fn early() -> Found {
         mounts::make_dev();
     }
     let console = stdio::is_open() || console();
-    let command_line = start_log(container);
+    if container {
+        // The kernel log and the command line are the machine's: stderr it is, and no overrides.
+        mounts::PROC.complain(proc);
+        mounts::make_own_directory();
+        return Found { container, console, command_line: CommandLine::EMPTY };
+    }
+    let command_line = start_log();
 
     // Only now is there a log to complain to.
     mounts::PROC.complain(proc);
     mounts::DEV.complain(dev);
-    if container {
-        return Found { container, console, command_line };
-    }
     complain(&[b"cannot make a root that sandboxes can leave"], bound);
     complain(&[b"cannot make mounts private"], mounts::make_private());
     complain(&[b"cannot have ctrl-alt-del as a signal"], power::power(Power::CtrlAltDelIsASignal));
     mounts::mount_others(proc.is_ok());
+    mounts::make_own_directory();
     // Its name may be in /sys, which was not there before.
     let console = console || stdio::console();
     Found { container, console, command_line }
 }
 
-/// Reads the kernel command line and starts the log as it wants it. A
-/// container has the machine's command line in its /proc, which is not for it.
-fn start_log(container: bool) -> CommandLine {
+/// Reads the kernel command line and starts the log as it wants it.
+fn start_log() -> CommandLine {
     let mut buffer = [0; limits::COMMAND_LINE];
-    let line = match container {
-        true => Ok(&[][..]),
-        false => fs::read_file(BorrowedFd::CWD, c"/proc/cmdline", &mut buffer),
-    };
+    let line = fs::read_file(BorrowedFd::CWD, c"/proc/cmdline", &mut buffer);
     let mut troubled = false;
     let text = line.unwrap_or(&[]);
     let command_line = CommandLine::parse(text, &mut |_| troubled = true);

@@ -48,7 +48,7 @@ impl Modules {
 
     /// Loads these and what they need, in this order. `asked`: one that is
     /// missing or fails is worth a line.
-    pub(super) fn load<'n>(&self, asked: bool, names: &mut dyn Iterator<Item = &'n [u8]>) {
+    pub(super) fn load(&self, asked: bool, names: &mut dyn Iterator<Item = &[u8]>) {
         let soft = self.map(c"modules.softdep");
         let mut wanted = Vec::<Wanted, { limits::MODULES }>::new();
         for name in names {

@@ -111,9 +111,13 @@ pub(super) fn mount_others(fresh: bool) {
         }
         entry.complain(entry.mount());
     }
-    let own = fs::make_directory(CWD, c"/run/corm", 0o755);
-    if own != Err(Errno::EEXIST) {
-        complain(&[b"cannot make /run/corm"], own);
+}
+
+/// Where corm keeps what is its own.
+pub(super) fn make_own_directory() {
+    let result = fs::make_directory(CWD, c"/run/corm", 0o755);
+    if result != Err(Errno::EEXIST) {
+        complain(&[b"cannot make /run/corm"], result);
     }
 }
 
