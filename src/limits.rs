@@ -13,9 +13,19 @@ pub const MOUNTS: usize = 32;
 /// Network interfaces named in `[network]`.
 pub const INTERFACES: usize = 16;
 
-/// Bytes of config text, `/etc/corm.toml` and all drop-ins together: 256
-/// workloads of 256 bytes.
-pub const CONFIG_TEXT: usize = 64 * 1024;
+/// Bytes of config text, `/etc/corm.toml` and all drop-ins together, with their
+/// names: 256 workloads of 256 bytes. Places in it are 16 bits.
+pub const CONFIG_TEXT: usize = 64 * 1024 - 1;
+
+/// Keys, values and tables in a config: 256 workloads of 32.
+pub const CONFIG_NODES: usize = 8192;
+
+/// Tables, arrays and dotted keys inside each other; the schema needs 6.
+pub const CONFIG_DEPTH: u8 = 16;
+
+/// Problems of a config that are printed; the rest is counted. A person mends
+/// the first few and tries again.
+pub const CONFIG_PROBLEMS: u16 = 64;
 
 /// Drop-ins in `/etc/corm.d`, and the main file.
 pub const CONFIG_FILES: usize = 64;

@@ -38,8 +38,9 @@
 //! in their `after` are down; independent ones go in parallel. Each gets its
 //! own stop signal and timeout, then its cgroup is killed; what the kernel has
 //! not ended [`KILL_PATIENCE`] later is reported and not waited for. So a
-//! shutdown ends within the longest chain of `timeout + 2 * KILL_PATIENCE`,
-//! whatever any process does. The first request sets the end, a different one
+//! shutdown ends within the longest chain of `timeout + 2 * KILL_PATIENCE` (the
+//! second patience is for what a main process leaves behind; a timeout below a
+//! patience counts as one), whatever any process does. The first request sets the end, a different one
 //! changes it, the third of one kind kills everything at once.
 //!
 //! **Rescue.** Nothing is started or restarted any more; what runs goes on, for
@@ -62,6 +63,7 @@ pub use words::{Action, End, Event, Exit, Millis, Unable, UnitEvent};
 
 use crate::config::{OnFailure, WorkloadId};
 use crate::limits;
+use core::mem::replace;
 use ids::Ids;
 use unit::{Context, Effect};
 
@@ -94,8 +96,8 @@ pub struct Supervisor {
     /// Units with a note or an effect to hand out.
     owing: Ids,
     phase: Phase,
-    /// Something changed that other units may care about.
-    changed: bool,
+    /// Nothing changed that other units may care about, since the last pass.
+    quiet: bool,
     /// The machine's own debts.
     note: MachineNote,
     rescue_owed: bool,
@@ -111,7 +113,7 @@ impl Supervisor {
         units: [Unit::FRESH; limits::WORKLOADS],
         owing: Ids::EMPTY,
         phase: Phase::Booting,
-        changed: false,
+        quiet: false,
         note: MachineNote::None,
         rescue_owed: false,
         finish_owed: false,
@@ -136,7 +138,7 @@ impl Supervisor {
     pub fn mask(&mut self, id: WorkloadId) {
         if let Some(unit) = self.units.get_mut(id.index()) {
             unit.mask();
-            self.changed = true;
+            self.quiet = false;
         }
     }
 
@@ -152,7 +154,7 @@ impl Supervisor {
 
     /// Takes in what has happened. What follows from it comes from `poll`.
     pub fn step(&mut self, specs: &impl Specs, event: Event, now: Millis) {
-        self.changed = true;
+        self.quiet = false;
         match event {
             Event::Unit(id, event) => self.unit_event(specs, id, event, now),
             Event::MachineReady => match self.phase {
@@ -174,10 +176,10 @@ impl Supervisor {
                 return Some(action);
             }
             let due = self.next_deadline().is_some_and(|deadline| deadline <= now);
-            if !self.changed && !due {
+            if self.quiet && !due {
                 return None;
             }
-            self.changed = false;
+            self.quiet = true;
             self.propagate(specs, now);
         }
     }
@@ -187,7 +189,25 @@ impl Supervisor {
 impl Supervisor {
     fn unit_event(&mut self, specs: &impl Specs, id: WorkloadId, event: UnitEvent, now: Millis) {
         let starts = self.starts();
-        self.change(specs, id, |unit, spec| unit.react(event, &Context { spec, now, starts }));
+        if starts || !self.is_too_late(event) {
+            self.change(specs, id, |unit, spec| unit.react(event, &Context { spec, now, starts }));
+        }
+    }
+
+    /// Operators' wishes that a phase in which nothing starts has no ear for: a
+    /// shutdown has its order, and a rescue only stops.
+    fn is_too_late(&self, event: UnitEvent) -> bool {
+        match event {
+            UnitEvent::Start | UnitEvent::Restart => true,
+            UnitEvent::Stop => self.phase != Phase::Rescue,
+            UnitEvent::Launched { .. }
+            | UnitEvent::LaunchFailed(_)
+            | UnitEvent::Executed
+            | UnitEvent::SetupFailed(_)
+            | UnitEvent::Exited { .. }
+            | UnitEvent::GroupEmpty
+            | UnitEvent::Deaf => false,
+        }
     }
 
     /// Changes one unit and draws the machine's conclusions.
@@ -202,7 +222,7 @@ impl Supervisor {
         if before == after {
             return;
         }
-        self.changed = true;
+        self.quiet = false;
         let (ended, gave_up) = match after {
             State::Done { exit } => (Some(exit.code()), exit.is_failure()),
             State::Failed { code } => (Some(code), true),
@@ -291,11 +311,13 @@ impl Supervisor {
 /// What is handed out.
 impl Supervisor {
     fn execute(&mut self, specs: &impl Specs, now: Millis) -> Option<Action> {
-        if let Phase::Ended { end } = self.phase {
-            let owed = core::mem::replace(&mut self.finish_owed, false);
-            return owed.then_some(Action::Finish { end, status: self.status });
-        }
-        match core::mem::replace(&mut self.note, MachineNote::None) {
+        let last = match self.phase {
+            Phase::Ended { end } if self.finish_owed => Some(Action::Finish { end, status: self.status }),
+            // Whatever happens after the last action is not ours any more.
+            Phase::Ended { .. } => return None,
+            Phase::Booting | Phase::Up | Phase::Rescue | Phase::Ending { .. } => None,
+        };
+        match replace(&mut self.note, MachineNote::None) {
             MachineNote::None => {}
             note => return Some(Action::Report(Report::Machine(note))),
         }
@@ -305,29 +327,35 @@ impl Supervisor {
             }
             self.owing.remove(id);
         }
-        core::mem::replace(&mut self.rescue_owed, false).then_some(Action::EnterRescue)
+        if replace(&mut self.rescue_owed, false) {
+            return Some(Action::EnterRescue);
+        }
+        self.finish_owed = false;
+        last
     }
 
     /// The next thing this unit owes.
     fn execute_unit(&mut self, specs: &impl Specs, id: WorkloadId, now: Millis) -> Option<Action> {
-        // A round may lie between the decision to launch and this moment.
-        let may_launch = self.may_launch(specs, id);
         let unit = self.units.get_mut(id.index())?;
-        match core::mem::replace(&mut unit.note, Note::None) {
+        match replace(&mut unit.note, Note::None) {
             Note::None => {}
             note => return Some(Action::Report(Report::Unit(id, note))),
         }
-        match core::mem::replace(&mut unit.effect, Effect::Nothing) {
+        match replace(&mut unit.effect, Effect::Nothing) {
             Effect::Nothing => None,
-            Effect::Launch => may_launch.then(|| {
-                unit.launch(now);
-                Action::Launch(id)
-            }),
             Effect::Signal => {
                 let (pid, signal) = (unit.pid()?, specs.spec(id)?.stop.signal);
                 Some(Action::Signal { id, pid, signal })
             }
             Effect::Kill => Some(Action::KillGroup(id)),
+            Effect::Launch => {
+                // Other events may lie between the decision and this moment.
+                if !self.may_launch(specs, id) {
+                    return None;
+                }
+                self.units.get_mut(id.index())?.launch(now);
+                Some(Action::Launch(id))
+            }
         }
     }
 
@@ -399,18 +427,15 @@ impl Supervisor {
     /// The units that must not be stopped yet, because others started after them.
     fn held(&self, specs: &impl Specs) -> Ids {
         let mut held = Ids::EMPTY;
-        let mut hope = false;
         for id in self.live(specs) {
             for before in specs.spec(id).map_or(&[][..], |spec| spec.after) {
                 held.insert(*before);
             }
         }
-        for id in self.live(specs) {
-            hope |= !held.contains(id) || self.unit(id).is_some_and(Unit::is_ending);
-        }
         // Units that hold each other in a circle: the config refuses that, and
         // even so it must not hold up the end.
-        if hope { held } else { Ids::EMPTY }
+        let ends = |id| !held.contains(id) || self.unit(id).is_some_and(Unit::is_ending);
+        if self.live(specs).any(ends) { held } else { Ids::EMPTY }
     }
 
     fn live(&self, specs: &impl Specs) -> impl Iterator<Item = WorkloadId> {
@@ -424,4 +449,8 @@ fn first(count: usize) -> impl Iterator<Item = WorkloadId> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod world;

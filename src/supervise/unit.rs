@@ -291,7 +291,7 @@ impl Unit {
                 }
                 E::Exited { exit, others } => {
                     self.ran = 0;
-                    self.end(Ended::Exit(exit), others, Note::Leftovers, context);
+                    self.end(Ended::Exit(exit), others, Stage::Asked, context);
                 }
                 E::Stop => {
                     self.unwanted = true;
@@ -303,7 +303,7 @@ impl Unit {
             State::Running { since, .. } => match event {
                 E::Exited { exit, others } => {
                     self.ran = u32::try_from(now.saturating_sub(since)).unwrap_or(u32::MAX);
-                    self.end(Ended::Exit(exit), others, Note::Leftovers, context);
+                    self.end(Ended::Exit(exit), others, Stage::Asked, context);
                 }
                 E::Stop => {
                     self.unwanted = true;
@@ -323,11 +323,7 @@ impl Unit {
                         Why::Order => Ended::Order(exit),
                         Why::Unable(unable) => Ended::Unable(unable),
                     };
-                    let note = match stage {
-                        Stage::Asked => Note::Leftovers,
-                        Stage::Killed | Stage::Stuck => Note::None,
-                    };
-                    self.end(ended, others, note, context);
+                    self.end(ended, others, stage, context);
                 }
                 E::Deaf => match stage {
                     Stage::Asked => self.kill(pid, why, Note::None, now),
@@ -481,13 +477,18 @@ impl Unit {
 
     /// The main process has ended. What it left behind is killed, as the kernel
     /// does by itself where the workload has a pid namespace.
-    fn end(&mut self, ended: Ended, others: bool, note: Note, context: &Context) {
-        if others {
-            let deadline = context.now.saturating_add(KILL_PATIENCE);
-            self.enter(State::Emptying { deadline, stuck: false, ended }, Effect::Kill, note);
-        } else {
-            self.settle(ended, context);
+    fn end(&mut self, ended: Ended, others: bool, stage: Stage, context: &Context) {
+        if !others {
+            return self.settle(ended, context);
         }
+        let (stuck, note) = match stage {
+            Stage::Asked => (false, Note::Leftovers),
+            Stage::Killed => (false, Note::None),
+            // The shutdown has long gone on without it; it does not wait again.
+            Stage::Stuck => (true, Note::None),
+        };
+        let deadline = context.now.saturating_add(KILL_PATIENCE);
+        self.enter(State::Emptying { deadline, stuck, ended }, Effect::Kill, note);
     }
 
     /// No process is left: what now?

@@ -1,0 +1,124 @@
+//! Debian packages of any architecture, downloaded and unpacked, never installed.
+//!
+//! apt works on lists and a cache of our own, told of one architecture only: the
+//! machine's dpkg set-up is neither touched nor asked, and no root is needed.
+//! Other sources of the machine that lack the architecture complain; that counts
+//! only when the package cannot be had.
+
+use crate::{Arch, command, directories, host, say};
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Unpacks `package` of `arch` into `into`.
+pub fn unpack(package: &str, arch: Arch, into: &Path) -> Result<()> {
+    host::require(&[host::DPKG])?;
+    let apt = Apt::new(arch)?;
+    let downloads = tempfile::tempdir_in(directories::cache()?).context("no room for a download")?;
+    let deb = apt.download(package, downloads.path())?;
+    command::run(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(into))
+}
+
+/// What a package depends on: for a kernel's metapackage, the kernel of the day.
+pub fn dependencies(package: &str, arch: Arch) -> Result<Vec<String>> {
+    let apt = Apt::new(arch)?;
+    let text = match apt.depends(package) {
+        Ok(text) => text,
+        Err(_) => {
+            apt.update()?;
+            apt.depends(package)?
+        }
+    };
+    let names = text.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// Forgets the lists, so that the next download sees today's packages.
+pub fn forget(arch: Arch) -> Result<()> {
+    let state = Apt::new(arch)?.state;
+    std::fs::remove_dir_all(&state).with_context(|| format!("could not empty {}", state.display()))
+}
+
+struct Apt {
+    arch: Arch,
+    state: PathBuf,
+}
+
+impl Apt {
+    fn new(arch: Arch) -> Result<Apt> {
+        if host::find("apt-get").is_none() {
+            bail!(
+                "kernels and busybox come from Debian's packages, and there is no apt-get here.\n\
+                 Name your own kernel with KERNEL=/path/to/vmlinuz MODULES=/path/to/lib/modules/VERSION\n\
+                 and a static busybox with BUSYBOX=/path/to/busybox, or run this on Debian."
+            );
+        }
+        let state = directories::cache()?.join("apt").join(arch.debian());
+        directories::make(&state.join("lists/partial"))?;
+        directories::make(&state.join("cache/archives/partial"))?;
+        let status = state.join("status");
+        if !status.exists() {
+            std::fs::write(&status, "").with_context(|| format!("could not write {}", status.display()))?;
+        }
+        Ok(Apt { arch, state })
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        let state = self.state.display();
+        let name = self.arch.debian();
+        for option in [
+            format!("APT::Architecture={name}"),
+            format!("APT::Architectures={name}"),
+            format!("Dir::State::Lists={state}/lists"),
+            format!("Dir::State::status={state}/status"),
+            format!("Dir::Cache={state}/cache"),
+            // The cache is the caller's, maybe under a home that user _apt cannot enter.
+            "APT::Sandbox::User=root".to_owned(),
+            // Only package lists: no translations, no desktop metadata.
+            "Acquire::Languages=none".to_owned(),
+            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".to_owned(),
+            "Acquire::Retries=3".to_owned(),
+        ] {
+            command.arg(format!("-o{option}"));
+        }
+        command.env("LC_ALL", "C");
+        command
+    }
+
+    /// Gives back what apt complained of: that is judged by the download that follows.
+    fn update(&self) -> Result<String> {
+        say::doing("Updating", format!("a private package list for {}", self.arch.debian()));
+        let output = command::attempt(self.command("apt-get").args(["update", "-q"]))?;
+        Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    fn depends(&self, package: &str) -> Result<String> {
+        command::read(self.command("apt-cache").args(["depends", "--important", package]))
+    }
+
+    fn download(&self, package: &str, into: &Path) -> Result<PathBuf> {
+        say::doing("Downloading", format!("{package}:{} (Debian package)", self.arch.debian()));
+        let attempt = || {
+            let mut command = self.command("apt-get");
+            command::read(command.args(["download", "-q", package]).current_dir(into))
+        };
+        // The first attempt fails where there are no lists yet, or where they
+        // name a version that the mirror has replaced since.
+        if attempt().is_err() {
+            let complaint = self.update()?;
+            attempt().with_context(|| {
+                format!(
+                    "could not download {package}:{}: does this machine's apt have a Debian source?\n{}",
+                    self.arch.debian(),
+                    complaint.trim_end()
+                )
+            })?;
+        }
+        let entries = std::fs::read_dir(into).context("the download is gone")?;
+        entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
+            .with_context(|| format!("apt-get downloaded no {package}"))
+    }
+}
