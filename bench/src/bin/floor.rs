@@ -21,32 +21,33 @@ mod floor {
     const NO_EXEC: usize = libc::MS_NOEXEC as usize;
 
     struct Mount {
-        kind: &'static CStr,
         target: &'static CStr,
+        kind: &'static CStr,
         flags: usize,
-        options: &'static CStr,
+        data: &'static CStr,
+        make_first: bool,
+    }
+
+    const NOTHING: usize = NO_SUID | NO_DEV | NO_EXEC;
+
+    const fn entry(target: &'static CStr, kind: &'static CStr, flags: usize, data: &'static CStr) -> Mount {
+        Mount { target, kind, flags, data, make_first: false }
+    }
+
+    const fn made(entry: Mount) -> Mount {
+        Mount { make_first: true, ..entry }
     }
 
     /// In the order and with the flags of corm's src/boot/mounts.rs.
     static MOUNTS: [Mount; 8] = [
-        Mount { kind: c"devtmpfs", target: c"/dev", flags: NO_SUID | NO_EXEC, options: c"mode=0755" },
-        Mount { kind: c"proc", target: c"/proc", flags: NO_SUID | NO_DEV | NO_EXEC, options: c"" },
-        Mount { kind: c"sysfs", target: c"/sys", flags: NO_SUID | NO_DEV | NO_EXEC, options: c"" },
-        Mount {
-            kind: c"cgroup2",
-            target: c"/sys/fs/cgroup",
-            flags: NO_SUID | NO_DEV | NO_EXEC,
-            options: c"",
-        },
-        Mount {
-            kind: c"devpts",
-            target: c"/dev/pts",
-            flags: NO_SUID | NO_EXEC,
-            options: c"mode=0620,gid=5,ptmxmode=0666",
-        },
-        Mount { kind: c"tmpfs", target: c"/dev/shm", flags: NO_SUID | NO_DEV, options: c"mode=1777" },
-        Mount { kind: c"tmpfs", target: c"/run", flags: NO_SUID | NO_DEV, options: c"mode=0755" },
-        Mount { kind: c"tmpfs", target: c"/tmp", flags: NO_SUID | NO_DEV, options: c"mode=1777" },
+        entry(c"/proc", c"proc", NOTHING, c""),
+        entry(c"/dev", c"devtmpfs", NO_SUID | NO_EXEC, c""),
+        entry(c"/sys", c"sysfs", NOTHING, c""),
+        entry(c"/sys/fs/cgroup", c"cgroup2", NOTHING, c"nsdelegate,memory_recursiveprot"),
+        made(entry(c"/dev/pts", c"devpts", NO_SUID | NO_EXEC, c"gid=5,mode=620,ptmxmode=666")),
+        made(entry(c"/dev/shm", c"tmpfs", NOTHING, c"mode=1777")),
+        entry(c"/run", c"tmpfs", NOTHING, c"mode=755"),
+        entry(c"/tmp", c"tmpfs", NO_SUID | NO_DEV, c"mode=1777"),
     ];
 
     /// struct clone_args of clone3(2), as of Linux 5.7.
@@ -76,20 +77,13 @@ mod floor {
     #[unsafe(no_mangle)]
     fn program(_: usize) -> ! {
         for mount in &MOUNTS {
-            let (kind, target, options) =
-                (mount.kind.as_ptr(), mount.target.as_ptr(), mount.options.as_ptr());
-            // The directory may be there already: that is no failure.
-            // SAFETY: `target` is NUL-terminated.
-            let _ = unsafe {
-                corm_bench::syscalls::syscall!(
-                    corm_bench::syscalls::Sysno::mkdirat,
-                    libc::AT_FDCWD,
-                    target,
-                    0o755
-                )
-            };
+            let (kind, target, data) = (mount.kind.as_ptr(), mount.target.as_ptr(), mount.data.as_ptr());
+            if mount.make_first {
+                // SAFETY: `target` is NUL-terminated.
+                unsafe { call!(mkdirat, libc::AT_FDCWD, target, 0o755) };
+            }
             // SAFETY: all strings are NUL-terminated.
-            unsafe { call!(mount, kind, target, kind, mount.flags, options) };
+            unsafe { call!(mount, kind, target, kind, mount.flags, data) };
         }
         write(c"/sys/fs/cgroup/cgroup.subtree_control", b"+pids");
         let cgroup = c"/sys/fs/cgroup/hello";
