@@ -262,12 +262,13 @@ pub struct Bytes(pub u64);
 
 impl Show for Bytes {
     fn show(&self, out: &mut dyn Sink) {
-        let units = [(1u64 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
-        for (unit, letter) in units {
-            if self.0 >= unit {
-                let whole = self.0 / unit;
+        // Shifts: a division by a unit from a table could be one by zero, for all the compiler knows.
+        for (shift, letter) in [(40u32, "T"), (30, "G"), (20, "M"), (10, "K")] {
+            let whole = self.0.wrapping_shr(shift);
+            if whole > 0 {
+                let rest = self.0 ^ whole.wrapping_shl(shift);
                 // Below 2^40 * 10, so this cannot overflow.
-                let tenth = (self.0 % unit).saturating_mul(10) / unit;
+                let tenth = rest.saturating_mul(10).wrapping_shr(shift);
                 whole.show(out);
                 if tenth > 0 && whole < 100 {
                     out.put(b".");

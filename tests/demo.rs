@@ -42,7 +42,8 @@ fn web_answers_while_hog_dies_and_orphans_are_reaped() -> Result<()> {
     assert_eq!([&first[1..], &second[1..]], [["1", "1s"], ["2", "2s"]]);
     assert!(fetch(port)?.contains("It runs."), "web still answers");
 
-    let zombies = machine.wait_for_match(r"orphans: left 100 orphans behind; zombies on this machine: (\d+)")?;
+    let zombies =
+        machine.wait_for_match(r"orphans: left 100 orphans behind; zombies on this machine: (\d+)")?;
     assert_eq!(zombies[1], "0");
     Ok(())
 }

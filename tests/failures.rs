@@ -46,7 +46,22 @@ restart = "never"
 [workload.good]
 command = ["/bin/busybox", "sh", "-c", "echo I am well; exec /bin/busybox sleep 1000"]
 "#;
-    let machine = boot(&(config.to_owned() + &probe(&["no-root", "no-command", "no-program", "no-directory", "no-volume", "dies", "aborts", "good"], "sleep 1")))?;
+    let machine = boot(
+        &(config.to_owned()
+            + &probe(
+                &[
+                    "no-root",
+                    "no-command",
+                    "no-program",
+                    "no-directory",
+                    "no-volume",
+                    "dies",
+                    "aborts",
+                    "good",
+                ],
+                "sleep 1",
+            )),
+    )?;
     machine.wait_for("probe: the end")?;
     let console = machine.console();
     assert_said(&console, "good: I am well");
@@ -66,7 +81,9 @@ command = ["/bin/busybox", "sh", "-c", "echo I am well; exec /bin/busybox sleep 
             "{name}: no line with {words:?} among {lines:#?}\n{console}"
         );
     }
-    let no_program = corm.iter().any(|line| line.starts_with("no-program: ") && (line.contains("ENOEXEC") || line.contains("EACCES")));
+    let no_program = corm.iter().any(|line| {
+        line.starts_with("no-program: ") && (line.contains("ENOEXEC") || line.contains("EACCES"))
+    });
     assert!(no_program, "{console}");
     let no_cpu = corm.iter().any(|line| line.starts_with("no-cpu: ") && line.contains("cpuset.cpus"));
     assert!(no_cpu, "{console}");

@@ -19,7 +19,8 @@ restart = "on-failure"
     let machine = boot(config)?;
     let mut delays = Vec::new();
     for nth in 1..=4 {
-        let found = machine.wait_for_match(&format!(r"flaky: exited with status 3 .*restart {nth} in ([0-9.]+m?s)"))?;
+        let found = machine
+            .wait_for_match(&format!(r"flaky: exited with status 3 .*restart {nth} in ([0-9.]+m?s)"))?;
         delays.push(found[1].clone());
     }
     assert_eq!(delays, ["100ms", "200ms", "400ms", "400ms"]);
@@ -110,7 +111,8 @@ restart = "never"
     let machine = boot(config)?;
     machine.wait_for("third: 3")?;
     let console = machine.console();
-    let started = |name: &str| console.find(&format!("corm: {name}: running")).unwrap_or_else(|| panic!("{console}"));
+    let started =
+        |name: &str| console.find(&format!("corm: {name}: running")).unwrap_or_else(|| panic!("{console}"));
     assert!(started("first") < started("second") && started("second") < started("third"), "{console}");
     Ok(())
 }

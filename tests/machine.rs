@@ -60,7 +60,10 @@ echo tmp=$(stat -c %a /tmp) shm=$(stat -c %a /dev/shm)
     assert_eq!(seen.value("veth")?, "loaded");
     assert_eq!(seen.value("tmp")?, "1777 shm=1777");
     for controller in ["cpu", "memory", "pids"] {
-        assert!(seen.value("controllers")?.split(' ').any(|name| name == controller), "{controller}:\n{seen}");
+        assert!(
+            seen.value("controllers")?.split(' ').any(|name| name == controller),
+            "{controller}:\n{seen}"
+        );
     }
     // IFF_UP is bit 0 of /sys/class/net/lo/flags.
     assert_eq!(seen.value("loopback")?, "0x9");
@@ -99,7 +102,9 @@ restart = "never"
 #[test]
 fn drop_ins_add_workloads_in_name_order() -> Result<()> {
     let workload = |name: &str| {
-        format!("[workload.{name}]\ncommand = [\"/bin/busybox\", \"echo\", \"from {name}\"]\nrestart = \"never\"\n")
+        format!(
+            "[workload.{name}]\ncommand = [\"/bin/busybox\", \"echo\", \"from {name}\"]\nrestart = \"never\"\n"
+        )
     };
     let image = image(&workload("main"))
         .file("/etc/corm.d/20-b.toml", workload("second"), 0o644)

@@ -103,7 +103,8 @@ fn from_inside_every_wall_stands() -> Result<()> {
          [workload.inside.volumes]\n\"/tmp\" = {{ tmpfs = \"2M\" }}\n\"/data\" = {{ source = \"/srv/data\" }}\n\
          \"/out\" = {{ source = \"/srv/out\", writable = true }}\n"
     );
-    let mut image = image(&config).host_file("/srv/root/bin/busybox", corm_qemu::busybox::binary(board().arch)?);
+    let mut image =
+        image(&config).host_file("/srv/root/bin/busybox", corm_qemu::busybox::binary(board().arch)?);
     for applet in corm_qemu::busybox::APPLETS.split_whitespace() {
         image = image.symlink(&format!("/srv/root/bin/{applet}"), "busybox");
     }
@@ -136,7 +137,10 @@ fn from_inside_every_wall_stands() -> Result<()> {
         "out-write=done",
         "stdin=0",
     ] {
-        assert!(said.iter().any(|line| line.trim_end() == expected.trim_end()), "no {expected:?} in {said:#?}");
+        assert!(
+            said.iter().any(|line| line.trim_end() == expected.trim_end()),
+            "no {expected:?} in {said:#?}"
+        );
     }
     Ok(())
 }

@@ -73,7 +73,9 @@ impl Form {
             }
             Form::Duration => (TEXT, "a duration", "such as \"500ms\", \"10s\", \"2m\" or \"1h\""),
             Form::Wait => (TEXT, "a waiting time", "such as \"500ms\", \"10s\" or \"2m\", from 10ms up"),
-            Form::Cpu => (INTEGER | TEXT, "an amount of processor time", "such as \"50%\", \"1.5\" or 2 processors"),
+            Form::Cpu => {
+                (INTEGER | TEXT, "an amount of processor time", "such as \"50%\", \"1.5\" or 2 processors")
+            }
             Form::Cpuset => (TEXT, "a list of numbers", "such as \"0-1,3\""),
             Form::Signal => (INTEGER | TEXT, "a signal", "such as \"TERM\", \"SIGINT\", \"RTMIN+3\" or 15"),
             Form::Name => (TEXT, "a name", "one word"),
@@ -82,14 +84,18 @@ impl Form {
             Form::Device => (TEXT, "a device node", "a path below /dev"),
             Form::Source => (TEXT, "a source", "a path, or the name of a filesystem without a device"),
             Form::RootDirectory => (TEXT, "a root", "\"scratch\" or an absolute path of a directory"),
-            Form::User => (INTEGER | TEXT, "a user", "\"auto\", a uid, or \"uid:gid\"; names are not looked up"),
+            Form::User => {
+                (INTEGER | TEXT, "a user", "\"auto\", a uid, or \"uid:gid\"; names are not looked up")
+            }
             Form::Address => (TEXT, "an address", "IPv4 with its prefix length: \"192.0.2.5/24\""),
             Form::Gateway => (TEXT, "an address", "IPv4: \"192.0.2.1\""),
             Form::Text => (TEXT, "a string", "text in quotes"),
             Form::Words | Form::Options => (ARRAY, "an array of strings", "`[\"one\", \"two\"]`"),
             Form::Modules => (ARRAY, "an array of module names", "letters, digits, `-` and `_`"),
             Form::Names => (ARRAY, "an array of workloads", "their names"),
-            Form::Command => (ARRAY, "a command", "an array; its first string is the program's absolute path"),
+            Form::Command => {
+                (ARRAY, "a command", "an array; its first string is the program's absolute path")
+            }
             Form::Capabilities => (ARRAY, "an array of capabilities", ""),
             Form::Env => (TABLE, "a table of strings", "`NAME = \"value\"`"),
             Form::Sysctl => (TABLE, "a table of settings", "`\"kernel.panic\" = 10`, with the quotes"),
@@ -291,7 +297,10 @@ pub(super) fn is_hostname(text: &[u8]) -> bool {
 /// An interface's name, as the kernel's dev_valid_name() has it.
 pub(super) fn is_interface(text: &[u8]) -> bool {
     const IFNAMSIZ: usize = 16;
-    text.len() < IFNAMSIZ && is_word(text) && !matches!(text, b"." | b"..") && !text.iter().any(|byte| matches!(byte, b'/' | b':'))
+    text.len() < IFNAMSIZ
+        && is_word(text)
+        && !matches!(text, b"." | b"..")
+        && !text.iter().any(|byte| matches!(byte, b'/' | b':'))
 }
 
 /// A kernel module's name: it is looked up in modules.dep, never as a path.

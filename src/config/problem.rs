@@ -109,9 +109,13 @@ impl Syntax {
         match self {
             Syntax::Key => ("expected a key", "letters, digits, `-` and `_`; anything else in quotes"),
             Syntax::Equals => ("expected `=` after the key", "`key = value`"),
-            Syntax::Value => ("expected a value", "a string in quotes, a number, true, false, [ … ] or { … }"),
+            Syntax::Value => {
+                ("expected a value", "a string in quotes, a number, true, false, [ … ] or { … }")
+            }
             Syntax::Word => ("expected a value", "a string wants quotes"),
-            Syntax::LineEnd => ("expected the end of the line", "one `key = value` a line; # starts a comment"),
+            Syntax::LineEnd => {
+                ("expected the end of the line", "one `key = value` a line; # starts a comment")
+            }
             Syntax::HeaderEnd => ("expected `]` after the table's name", "`[table]`"),
             Syntax::ArrayEnd => ("expected `,` or `]`", "an array ends in `]`"),
             Syntax::InlineEnd => {
@@ -166,7 +170,9 @@ impl Rule {
             Rule::VolumeTarget => {
                 ("is no place for a volume", "an absolute path, not / and not in /proc, /sys or /dev")
             }
-            Rule::VolumeSource => ("is not one volume", "`{ tmpfs = \"8M\" }` or `{ source = \"/directory\" }`"),
+            Rule::VolumeSource => {
+                ("is not one volume", "`{ tmpfs = \"8M\" }` or `{ source = \"/directory\" }`")
+            }
             Rule::InterfaceName => ("is no name for an interface", "at most 15 characters"),
             Rule::EnvName => ("is no name for a variable", "it is empty or contains `=`"),
             Rule::SysctlName => ("is no kernel setting", "as below /proc/sys: \"kernel.panic\""),
@@ -174,7 +180,9 @@ impl Rule {
             Rule::Gateway => ("cannot be reached", "it is not in the network of `address`"),
             Rule::GatewayAlone => ("cannot be reached", "`address` is missing"),
             Rule::Backoff => ("is more than `most`", "30s unless it is given"),
-            Rule::Wall => ("asks for a wall", "`privileged = true` takes down all walls: drop one of the two"),
+            Rule::Wall => {
+                ("asks for a wall", "`privileged = true` takes down all walls: drop one of the two")
+            }
             Rule::LeftOut => ("is left out", "its own problem is reported above"),
         }
     }
@@ -226,7 +234,8 @@ impl Shown<'_> {
             What::Rule(rule) => put!(*out, rule.words().1),
             What::Defined(first) => {
                 let node = self.tree.node(first);
-                let place = if node.kind.is_table() && node.kind != Kind::Inline { node.value } else { node.key };
+                let place =
+                    if node.kind.is_table() && node.kind != Kind::Inline { node.value } else { node.key };
                 let first = self.sources.locate(place);
                 put!(*out, "first at ", first.file, ":", first.line, ":", first.column);
             }

@@ -13,8 +13,8 @@ use super::form::{self, Form};
 use super::problem::{Part, Problem, Report, Rule, Shown, What, part_of};
 use super::schema::{Section, Use};
 use super::source::{Sources, Span};
-use super::toml::{Parser, Wrong};
 use super::token::{decode, integer};
+use super::toml::{Parser, Wrong};
 use super::tree::{Kind, NodeId, ROOT, Tree};
 use super::types::*;
 use super::{Syntax, graph, near, users};
@@ -284,7 +284,11 @@ impl Reader<'_> {
         let word = word.as_bytes();
         let same = |keys: &[super::schema::Key]| keys.iter().any(|key| key.name.as_bytes() == word);
         let home = Section::OF_WORKLOAD.iter().copied().find(|home| same(home.keys()));
-        let near = if home.is_some() || self.teller.is_full() { None } else { choose(word, section.keys().iter().map(|key| key.name)) };
+        let near = if home.is_some() || self.teller.is_full() {
+            None
+        } else {
+            choose(word, section.keys().iter().map(|key| key.name))
+        };
         What::UnknownKey { table, near, home }
     }
 
@@ -382,7 +386,10 @@ impl Reader<'_> {
                     return wrong(What::Rule(Rule::Option));
                 }
                 if !fine {
-                    return wrong(What::WrongValue { form: if form == Form::Command { Form::Path } else { form }, near: None });
+                    return wrong(What::WrongValue {
+                        form: if form == Form::Command { Form::Path } else { form },
+                        near: None,
+                    });
                 }
                 if self.config.words.push(word).is_err() {
                     return wrong(What::TooMany("strings in arrays", limits::WORDS));
@@ -432,10 +439,18 @@ impl Reader<'_> {
                     crate::put!(text, integer(self.bytes(node.value)).unwrap_or(0));
                     self.intern_bytes(node.value, &mut text.as_bytes().iter().copied())?
                 }
-                found => return Err(Wrong { place: node.value, what: What::WrongKind { form: Form::Text, found } }),
+                found => {
+                    return Err(Wrong {
+                        place: node.value,
+                        what: What::WrongKind { form: Form::Text, found },
+                    });
+                }
             };
             if self.config.pairs.push(Pair { key, value }).is_err() {
-                return Err(Wrong { place: node.key, what: What::TooMany("variables and settings", limits::PAIRS) });
+                return Err(Wrong {
+                    place: node.key,
+                    what: What::TooMany("variables and settings", limits::PAIRS),
+                });
             }
             child = self.tree.next(entry);
         }
@@ -532,22 +547,24 @@ impl Reader<'_> {
                     _ => Restart::Always,
                 }
             }
-            Use::Ready if yes => return Err(Wrong { place: self.tree.node(child).value, what: What::NotYet }),
+            Use::Ready if yes => {
+                return Err(Wrong { place: self.tree.node(child).value, what: What::NotYet });
+            }
             Use::Ready => {}
             Use::After => return self.check_after(child),
             Use::Critical => workload.critical = yes,
             Use::Privileged => workload.privileged = yes,
             Use::Early => workload.early = yes,
-            Use::Stdio => {
-                workload.stdio = match value.number {
-                    0 => Stdio::Log,
-                    1 => Stdio::Console,
-                    _ => {
-                        let null = self.intern_bytes(self.tree.node(child).value, &mut b"/dev/null".iter().copied())?;
-                        Stdio::Devices { stdin: null, stdout: null, stderr: null }
-                    }
+            Use::Stdio => match value.number {
+                0 => workload.stdio = Stdio::Log,
+                1 => workload.stdio = Stdio::Console,
+                _ => {
+                    // What the table does not name is /dev/null.
+                    let place = self.tree.node(child).value;
+                    let null = self.intern_bytes(place, &mut b"/dev/null".iter().copied())?;
+                    self.workload.stdio = Stdio::Devices { stdin: null, stdout: null, stderr: null };
                 }
-            }
+            },
             Use::Stdin | Use::Stdout | Use::Stderr => {
                 if let Stdio::Devices { stdin, stdout, stderr } = &mut workload.stdio {
                     match used {
@@ -570,7 +587,9 @@ impl Reader<'_> {
                 self.backoff = self.backoff.or(Some(self.tree.node(child).value));
             }
             Use::BackoffReset => workload.backoff.reset = value.short(),
-            Use::StopSignal => workload.stop.signal = u8::try_from(value.number).unwrap_or(Stop::DEFAULT.signal),
+            Use::StopSignal => {
+                workload.stop.signal = u8::try_from(value.number).unwrap_or(Stop::DEFAULT.signal)
+            }
             Use::StopTimeout => workload.stop.timeout = value.short(),
             Use::Memory => limits.memory = value.limit(),
             Use::MemoryHigh => limits.memory_high = value.limit(),
@@ -745,7 +764,9 @@ impl Reader<'_> {
             self.walk(Section::Interface, table);
             let interface = self.interface;
             match (interface.gateway, self.gateway) {
-                (Some(_), Some(place)) if interface.prefix == NO_PREFIX => self.rule(place, Rule::GatewayAlone),
+                (Some(_), Some(place)) if interface.prefix == NO_PREFIX => {
+                    self.rule(place, Rule::GatewayAlone)
+                }
                 (Some(gateway), Some(place))
                     if !form::same_network(gateway, interface.address, interface.prefix) =>
                 {
@@ -807,7 +828,8 @@ impl Reader<'_> {
         if !self.bad && self.workload.command.is_empty() {
             self.problem(node.value, What::Missing("command"));
         }
-        if let Some(place) = self.backoff.filter(|_| self.workload.backoff.first > self.workload.backoff.most) {
+        if let Some(place) = self.backoff.filter(|_| self.workload.backoff.first > self.workload.backoff.most)
+        {
             self.rule(place, Rule::Backoff);
         }
         if self.workload.privileged {
@@ -841,7 +863,8 @@ impl Reader<'_> {
         if !self.user {
             self.workload.user = User::Ids { uid: 0, gid: 0 };
         } else if let User::Auto { .. } = self.workload.user {
-            self.workload.user = User::Auto { first: users::first_choice(self.config.bytes(self.workload.name)) };
+            self.workload.user =
+                User::Auto { first: users::first_choice(self.config.bytes(self.workload.name)) };
         }
     }
 
@@ -859,7 +882,10 @@ impl Reader<'_> {
             let target = self.name(table);
             let bytes = self.config.bytes(target);
             let taken = |above: &&[u8]| form::is_within(bytes, above);
-            if !form::is_path(bytes) || bytes == b"/" || [b"/proc".as_slice(), b"/sys", b"/dev"].iter().any(taken) {
+            if !form::is_path(bytes)
+                || bytes == b"/"
+                || [b"/proc".as_slice(), b"/sys", b"/dev"].iter().any(taken)
+            {
                 self.rule(node.key, Rule::VolumeTarget);
             }
             self.volume = Draft::default();
@@ -867,7 +893,9 @@ impl Reader<'_> {
             self.bad = false;
             self.walk(Section::Volume, table);
             let source = match self.volume {
-                Draft { tmpfs: Some(size), source: None, writable: None } => Some(VolumeSource::Tmpfs { size }),
+                Draft { tmpfs: Some(size), source: None, writable: None } => {
+                    Some(VolumeSource::Tmpfs { size })
+                }
                 Draft { tmpfs: None, source: Some(source), writable } => {
                     Some(VolumeSource::Directory { source, writable: writable.unwrap_or(false) })
                 }
@@ -898,8 +926,7 @@ impl Reader<'_> {
         let mut next = self.tree.first(workloads);
         while let Some(table) = next {
             next = self.tree.next(table);
-            let (Some(id), Some(after)) =
-                (self.id_of(table), named(self.sources, self.tree, table, "after"))
+            let (Some(id), Some(after)) = (self.id_of(table), named(self.sources, self.tree, table, "after"))
             else {
                 continue;
             };

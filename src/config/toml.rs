@@ -177,7 +177,8 @@ impl<'a> Parser<'a> {
         let start = self.at;
         match self.peek() {
             Some(quote @ (b'"' | b'\'')) => self.string(quote, false)?,
-            _ => self.bump(run(self.rest(), |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))),
+            _ => self
+                .bump(run(self.rest(), |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))),
         }
         if self.at == start {
             return Err(self.wrong_here(Syntax::Key));
@@ -227,7 +228,9 @@ impl<'a> Parser<'a> {
         let mut inside = open.then_some(node);
         loop {
             let first = inside.is_some();
-            let Some(container) = inside.take().or_else(|| self.container(node, top)) else { return Ok(None) };
+            let Some(container) = inside.take().or_else(|| self.container(node, top)) else {
+                return Ok(None);
+            };
             let inline = self.tree.node(container).kind == Kind::Inline;
             if !first {
                 if inline {
@@ -273,7 +276,8 @@ impl<'a> Parser<'a> {
     /// A boolean or an integer.
     fn word(&mut self) -> Parsed<Kind> {
         let start = self.at;
-        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'+' | b'-' | b'.' | b':');
+        let is_word =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'+' | b'-' | b'.' | b':');
         let len = run(self.rest(), is_word);
         let token = self.rest().get(..len).unwrap_or(&[]);
         self.bump(len);

@@ -188,7 +188,9 @@ impl Tree {
             node.first = node.first.or(Some(link));
         });
         if let Some(slot) = slot {
-            self.with(slot.above, |node| *(if slot.more { &mut node.more } else { &mut node.less }) = Some(link));
+            self.with(slot.above, |node| {
+                *(if slot.more { &mut node.more } else { &mut node.less }) = Some(link)
+            });
         }
         Some(NodeId(link.get()))
     }

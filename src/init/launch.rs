@@ -133,7 +133,8 @@ impl Init {
     }
 
     fn is_deaf(&self, id: WorkloadId, pid: u32, signal: u8) -> bool {
-        let own_pids = self.config.workload(id).is_some_and(|workload| !workload.privileged && !workload.host_pid);
+        let own_pids =
+            self.config.workload(id).is_some_and(|workload| !workload.privileged && !workload.host_pid);
         if !own_pids {
             return false;
         }

@@ -20,8 +20,8 @@ use crate::config::{Config, FinalAction, WorkloadId};
 use crate::supervise::{Action, Because, End, Event, MachineNote, Report};
 use crate::sys::cell::TakeOnce;
 use crate::sys::event::{self, Interest};
-use crate::sys::{Args, BorrowedFd, OwnedFd, children, clock};
-use crate::{cgroup, end, error, info, log, sandbox, say, warn};
+use crate::sys::{BorrowedFd, OwnedFd, children, clock};
+use crate::{cgroup, end, error, info, sandbox, say, warn};
 use signals::Wish;
 use state::{Source, State};
 
@@ -30,15 +30,16 @@ static STATE: TakeOnce<State> = TakeOnce::new(State::FRESH);
 static PLAN: TakeOnce<sandbox::PlanSpace> = TakeOnce::new(sandbox::PlanSpace::EMPTY);
 
 /// Boots the machine, runs it, ends it.
-pub fn run(_args: Args) -> ! {
+pub fn run() -> ! {
     // Each is taken once in a process's life, so this is a second PID 1 in one process: impossible.
     let (Some(config), Some(state), Some(plan)) = (CONFIG.take(), STATE.take(), PLAN.take()) else {
         end::finish(FinalAction::Halt, false)
     };
     let found = boot::early();
-    boot::load_config(&found, &mut state.sources, config);
+    boot::config_files::load(found.command_line.config(), &mut state.sources, config);
     boot::prepare(config, &found);
-    let (epoll, signals) = match (event::create(), event::block_all_signals().and_then(|()| event::signals())) {
+    let (epoll, signals) = match (event::create(), event::block_all_signals().and_then(|()| event::signals()))
+    {
         (Ok(epoll), Ok(signals)) => (epoll, signals),
         (Err(errno), _) | (_, Err(errno)) => {
             error!("cannot wait for events: ", errno, "; the kernel needs CONFIG_EPOLL and CONFIG_SIGNALFD");
@@ -106,10 +107,11 @@ impl Init {
 
     fn wait(&mut self) {
         let now = clock::now();
-        let deadline = [self.state.supervisor.next_deadline(), self.state.output_deadline(), self.state.rescue_deadline]
-            .into_iter()
-            .flatten()
-            .min();
+        let deadline =
+            [self.state.supervisor.next_deadline(), self.state.output_deadline(), self.state.rescue_deadline]
+                .into_iter()
+                .flatten()
+                .min();
         let timeout = if self.state.unreaped {
             Some(0)
         } else {
@@ -137,8 +139,8 @@ impl Init {
     fn handle(&mut self, source: Option<Source>) {
         match source {
             Some(Source::Signals) => self.take_signals(),
-            Some(Source::Output(id)) => self.pump(id, output::Which::Output),
-            Some(Source::Errors(id)) => self.pump(id, output::Which::Errors),
+            Some(Source::Output(id)) => drop(self.pump(id, output::Which::Output)),
+            Some(Source::Errors(id)) => drop(self.pump(id, output::Which::Errors)),
             Some(Source::Report(id)) => self.take_report(id),
             Some(Source::Group(id)) => self.check_group(id),
             None => {}
@@ -218,7 +220,9 @@ impl Init {
         crate::put!(text, status, "\n");
         if let Some(path) = self.config.system.exit_report {
             let path = self.config.c_str(path);
-            let how = crate::sys::fs::Open::WRITE | crate::sys::fs::Open::NON_BLOCKING | crate::sys::fs::Open::NO_CTTY;
+            let how = crate::sys::fs::Open::WRITE
+                | crate::sys::fs::Open::NON_BLOCKING
+                | crate::sys::fs::Open::NO_CTTY;
             let written = crate::sys::fs::open(BorrowedFd::CWD, path, how)
                 .and_then(|port| crate::sys::io::write_all(port.borrow(), text.as_bytes()));
             match written {

@@ -46,9 +46,9 @@ impl Init {
     }
 
     /// One read; the next comes when epoll says so, so that nobody is starved.
-    pub(super) fn pump(&mut self, id: WorkloadId, which: Which) -> Option<Pumped> {
+    pub(super) fn pump(&mut self, id: WorkloadId, which: Which) -> Pumped {
         let name = self.name(id);
-        let edge = self.state.edges.get_mut(id.index())?;
+        let Some(edge) = self.state.edge(id) else { return Pumped::Ended };
         edge.budget.fill(clock::now());
         let stream = match which {
             Which::Output => &mut edge.output,
@@ -58,14 +58,14 @@ impl Init {
         if pumped == Pumped::Broke {
             self.pause(id, which);
         }
-        Some(pumped)
+        pumped
     }
 
     /// The last words of a workload that has ended.
     pub(super) fn drain(&mut self, id: WorkloadId) {
         for which in [Which::Output, Which::Errors] {
             for _ in 0..LAST_WORDS {
-                if self.pump(id, which) != Some(Pumped::More) {
+                if self.pump(id, which) != Pumped::More {
                     break;
                 }
             }
@@ -104,7 +104,9 @@ impl Init {
         let epoll = BorrowedFd::from_number(self.epoll.borrow().number());
         for id in self.config.ids() {
             for which in [Which::Output, Which::Errors] {
-                let Some(stream) = self.stream(id, which).filter(|stream| stream.is_paused()) else { continue };
+                let Some(stream) = self.stream(id, which).filter(|stream| stream.is_paused()) else {
+                    continue;
+                };
                 stream.set_paused(false);
                 if let Some(pipe) = stream.pipe()
                     && let Err(errno) = event::add(epoll, pipe, Interest::Readable, which.source(id).token())

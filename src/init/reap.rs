@@ -71,7 +71,9 @@ impl Init {
         let limit = self.config.workload(id).and_then(|workload| workload.limits.memory);
         let name = self.name(id);
         match limit {
-            Some(limit) => warn!(name, ": out of memory: the kernel killed it at its limit of ", Bytes(limit)),
+            Some(limit) => {
+                warn!(name, ": out of memory: the kernel killed it at its limit of ", Bytes(limit))
+            }
             None => warn!(name, ": the machine is out of memory: the kernel killed it"),
         }
     }

@@ -42,7 +42,9 @@ pub fn wish(signal: u8, container: bool) -> Wish {
 /// that it knows about it, and gets its time. A status that cannot be made
 /// sense of counts as a yes.
 pub fn heeds(status: &[u8], signal: u8) -> bool {
-    let Some(bit) = signal.checked_sub(1).and_then(|shift| 1u64.checked_shl(shift.into())) else { return true };
+    let Some(bit) = signal.checked_sub(1).and_then(|shift| 1u64.checked_shl(shift.into())) else {
+        return true;
+    };
     let mask = |field: &[u8]| {
         let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(field))?;
         u64::from_str_radix(core::str::from_utf8(line.trim_ascii()).ok()?, 16).ok()
@@ -80,7 +82,8 @@ mod tests {
 
     #[test]
     fn a_signal_nobody_asked_for_is_not_heeded() {
-        let status = b"Name:\tsh\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000004\nSigCgt:\t0000000000014002\n";
+        let status =
+            b"Name:\tsh\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000004\nSigCgt:\t0000000000014002\n";
         assert!(heeds(status, 2), "caught");
         assert!(heeds(status, 3), "ignored");
         assert!(!heeds(status, 15));

@@ -89,19 +89,20 @@ pub fn start(show: Option<Level>, leave_kernel: bool) {
     open_console();
 }
 
-/// From here on the kernel prints warnings and worse; its chatter stays in the
-/// log, and our own lines reach the console without its help, which would make
-/// PID 1 wait for a serial line. Returns the level below which it prints.
+/// From here on the kernel prints errors and worse. Its chatter, a page of it for
+/// each out-of-memory kill, stays in the log, and our own lines reach the console
+/// without its help, which would make PID 1 wait for a serial line. Returns the
+/// level below which it prints.
 fn settle_console_level(leave: bool) -> u8 {
-    const PRINT_WARNINGS: u8 = Level::Warn as u8 + 1;
+    const PRINT_ERRORS: u8 = Level::Error as u8 + 1;
     let mut buffer = [0u8; 32];
     let printk = fs::read_file(BorrowedFd::CWD, c"/proc/sys/kernel/printk", &mut buffer);
     let digit = printk.ok().and_then(|text| text.first().copied()).unwrap_or(b'7');
     let level = digit.saturating_sub(b'0');
-    if leave || level <= PRINT_WARNINGS || kernel_log::set_console_level(PRINT_WARNINGS).is_err() {
+    if leave || level <= PRINT_ERRORS || kernel_log::set_console_level(PRINT_ERRORS).is_err() {
         return level;
     }
-    PRINT_WARNINGS
+    PRINT_ERRORS
 }
 
 /// Opens /dev/console, again if need be: some consoles appear with a module.

@@ -22,7 +22,7 @@
 //! least [`LEAST_DELAY`].
 //!
 //! **Starting.** A unit starts when every unit in its `after` runs, or has
-//! settled: done, failed, stopped or masked ([`Unit::lets_others_start`]). One
+//! settled: done, failed, stopped or masked ([`State::lets_others_start`]). One
 //! that failed does not keep others down; `critical` is for those that must.
 //! Before [`Event::MachineReady`] only `early` units start.
 //!
@@ -53,22 +53,25 @@
 mod ids;
 mod note;
 mod specs;
+mod state;
 mod unit;
 mod words;
 
 pub use note::{Because, MachineNote, Note, Report};
 pub use specs::{Spec, Specs};
-pub use unit::{Ended, KILL_PATIENCE, LAUNCH_PATIENCE, LEAST_DELAY, START_PATIENCE, Stage, State, Unit, Why};
+pub use state::{Ended, KILL_PATIENCE, LAUNCH_PATIENCE, LEAST_DELAY, START_PATIENCE, Stage, State, Why};
+pub use unit::Unit;
 pub use words::{Action, End, Event, Exit, Millis, Unable, UnitEvent};
 
 use crate::config::{OnFailure, WorkloadId};
 use crate::limits;
 use core::mem::replace;
 use ids::Ids;
-use unit::{Context, Effect};
+use unit::{Context, Deed, Effect};
 
 /// Where the machine is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
 pub enum Phase {
     /// Until [`Event::MachineReady`]; only `early` workloads start.
     Booting,
@@ -128,6 +131,10 @@ impl Supervisor {
         self.units.get(id.index())
     }
 
+    fn state(&self, id: WorkloadId) -> Option<State> {
+        self.unit(id).map(Unit::state)
+    }
+
     /// The workload whose main process this is.
     pub fn owner(&self, pid: u32) -> Option<WorkloadId> {
         let index = self.units.iter().position(|unit| unit.pid() == Some(pid))?;
@@ -146,7 +153,7 @@ impl Supervisor {
     pub fn next_deadline(&self) -> Option<Millis> {
         match self.phase {
             Phase::Booting | Phase::Up | Phase::Rescue | Phase::Ending { .. } => {
-                self.units.iter().filter_map(Unit::deadline).min()
+                self.units.iter().filter_map(|unit| unit.state().deadline()).min()
             }
             Phase::Ended { .. } => None,
         }
@@ -188,9 +195,8 @@ impl Supervisor {
 /// What an event does at once.
 impl Supervisor {
     fn unit_event(&mut self, specs: &impl Specs, id: WorkloadId, event: UnitEvent, now: Millis) {
-        let starts = self.starts();
-        if starts || !self.is_too_late(event) {
-            self.change(specs, id, |unit, spec| unit.react(event, &Context { spec, now, starts }));
+        if self.starts() || !self.is_too_late(event) {
+            self.change(specs, id, Deed::React(event), now);
         }
     }
 
@@ -211,10 +217,12 @@ impl Supervisor {
     }
 
     /// Changes one unit and draws the machine's conclusions.
-    fn change(&mut self, specs: &impl Specs, id: WorkloadId, change: impl FnOnce(&mut Unit, &Spec)) {
+    #[inline(never)]
+    fn change(&mut self, specs: &impl Specs, id: WorkloadId, deed: Deed, now: Millis) {
+        let starts = self.starts();
         let (Some(unit), Some(spec)) = (self.units.get_mut(id.index()), specs.spec(id)) else { return };
         let before = unit.state();
-        change(unit, &spec);
+        unit.apply(deed, &Context { spec: &spec, now, starts });
         let after = unit.state();
         if unit.effect != Effect::Nothing || unit.note != Note::None {
             self.owing.insert(id);
@@ -368,7 +376,7 @@ impl Supervisor {
         };
         // A name beyond the config's is nobody to wait for.
         let clear = |before: &WorkloadId| {
-            specs.spec(*before).is_none() || self.unit(*before).is_none_or(Unit::lets_others_start)
+            specs.spec(*before).is_none() || self.state(*before).is_none_or(State::lets_others_start)
         };
         phase_allows && unit.state() == State::Waiting && spec.after.iter().all(clear)
     }
@@ -379,7 +387,7 @@ impl Supervisor {
     fn propagate(&mut self, specs: &impl Specs, now: Millis) {
         self.expire(specs, now);
         match self.phase {
-            Phase::Booting | Phase::Up => self.start_what_may(specs),
+            Phase::Booting | Phase::Up => self.start_what_may(specs, now),
             Phase::Rescue | Phase::Ended { .. } => {}
             Phase::Ending { end, asked } => {
                 self.stop_what_may(specs, asked >= IMPATIENT, now);
@@ -393,33 +401,30 @@ impl Supervisor {
 
     fn expire(&mut self, specs: &impl Specs, now: Millis) {
         for id in first(specs.count()) {
-            if self.unit(id).and_then(Unit::deadline).is_some_and(|deadline| deadline <= now) {
-                let starts = self.starts();
-                self.change(specs, id, |unit, spec| unit.expire(&Context { spec, now, starts }));
+            if self.state(id).and_then(State::deadline).is_some_and(|deadline| deadline <= now) {
+                self.change(specs, id, Deed::Expire, now);
             }
         }
     }
 
-    fn start_what_may(&mut self, specs: &impl Specs) {
+    fn start_what_may(&mut self, specs: &impl Specs, now: Millis) {
         for id in first(specs.count()) {
             if self.may_launch(specs, id) {
-                self.change(specs, id, |unit, _| unit.effect = Effect::Launch);
+                self.change(specs, id, Deed::Launch, now);
             }
         }
     }
 
     fn stop_what_may(&mut self, specs: &impl Specs, impatient: bool, now: Millis) {
         for id in first(specs.count()) {
-            self.change(specs, id, |unit, _| unit.cancel_start());
+            self.change(specs, id, Deed::CancelStart, now);
         }
         let held = self.held(specs);
         for id in first(specs.count()) {
             if impatient {
-                self.change(specs, id, |unit, _| unit.force_down(now));
+                self.change(specs, id, Deed::ForceDown, now);
             } else if !held.contains(id) {
-                self.change(specs, id, |unit, spec| {
-                    unit.order_down(&Context { spec, now, starts: false });
-                });
+                self.change(specs, id, Deed::OrderDown, now);
             }
         }
     }
@@ -434,12 +439,12 @@ impl Supervisor {
         }
         // Units that hold each other in a circle: the config refuses that, and
         // even so it must not hold up the end.
-        let ends = |id| !held.contains(id) || self.unit(id).is_some_and(Unit::is_ending);
+        let ends = |id| !held.contains(id) || self.state(id).is_some_and(State::is_ending);
         if self.live(specs).any(ends) { held } else { Ids::EMPTY }
     }
 
     fn live(&self, specs: &impl Specs) -> impl Iterator<Item = WorkloadId> {
-        first(specs.count()).filter(|id| self.unit(*id).is_some_and(Unit::is_live))
+        first(specs.count()).filter(|id| self.state(*id).is_some_and(State::is_live))
     }
 }
 

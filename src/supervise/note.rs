@@ -18,6 +18,7 @@ pub enum Report {
 
 /// About one workload.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
 pub enum Note {
     /// Nothing to say; never reported.
     None,
@@ -60,6 +61,7 @@ pub enum Note {
 
 /// About the machine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
 pub enum MachineNote {
     /// Nothing to say; never reported.
     None,

@@ -235,19 +235,15 @@ mod starting {
 
     #[test]
     fn a_launch_is_decided_again_at_the_moment_it_is_handed_out() {
-        let mut bench = Bench::new(3).after(C, A);
-        bench.ready();
-        bench.run(A);
-        // C and B are both due; before C's turn comes, A is gone.
-        bench = Bench::new(3).after(C, A);
+        let mut bench = Bench::new(3).after(B, A).after(C, A);
         bench.ready();
         bench.on(A, UnitEvent::Launched { pid: pid(A) });
         bench.supervisor.step(&bench.specs, Event::Unit(A, UnitEvent::Executed), bench.now);
-        let note = bench.supervisor.poll(&bench.specs, bench.now);
-        assert!(matches!(note, Some(Action::Report(_))));
-        let gone = UnitEvent::Exited { exit: BAD, others: false };
-        bench.supervisor.step(&bench.specs, Event::Unit(A, gone), bench.now);
-        assert_eq!(bench.drain(), []);
+        let running = Action::Report(Report::Unit(A, Note::Running { pid: pid(A) }));
+        assert_eq!(bench.supervisor.poll(&bench.specs, bench.now), Some(running));
+        assert_eq!(bench.supervisor.poll(&bench.specs, bench.now), Some(Action::Launch(B)));
+        // C is due as well; before its turn comes, A is gone.
+        assert_eq!(bench.exits(A, BAD), []);
         assert_eq!(bench.state(C), State::Waiting);
     }
 

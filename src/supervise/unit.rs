@@ -1,7 +1,6 @@
-//! One workload's life: its [`State`], and what each event makes of it.
+//! One workload's life: what each event makes of its [`State`].
 //!
-//! A state carries what is true only in it, so there is no "pid, if running" to
-//! forget to clear. [`Unit::react`] is the table of state x event of
+//! [`Unit::react`] is the table of state x event of
 //! docs/supervision.md, written out: every pair has its arm, so a new state or
 //! event does not compile until somebody has thought about all its pairs.
 //!
@@ -11,86 +10,9 @@
 
 use super::note::Note;
 use super::specs::Spec;
+use super::state::{Ended, KILL_PATIENCE, LAUNCH_PATIENCE, LEAST_DELAY, START_PATIENCE, Stage, State, Why};
 use super::words::{Exit, Millis, Unable, UnitEvent};
 use crate::config::Restart;
-
-/// How long the edge may take to answer a launch. It answers at once; this is
-/// for an answer that was lost, which must not hold up a shutdown.
-pub const LAUNCH_PATIENCE: Millis = 10_000;
-
-/// How long a child may take from clone3(2) to execve(2). Setting up the walls
-/// takes milliseconds; a minute of it is a mount that hangs.
-pub const START_PATIENCE: Millis = 60_000;
-
-/// How long the kernel may take to end what was killed. Giving back some
-/// gigabytes takes a second; five of them is a process stuck in a driver.
-pub const KILL_PATIENCE: Millis = 5_000;
-
-/// The least delay before a restart, whatever the config says: a workload that
-/// cannot run costs at most 100 starts a second.
-pub const LEAST_DELAY: u32 = 10;
-
-/// A deadline that never comes.
-const NEVER: Millis = Millis::MAX;
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum State {
-    /// For its turn: its `after`, the machine, or the supervisor's next round.
-    /// The first variant: a table of fresh units is all zeros.
-    Waiting,
-    /// `corm.mask=`: never started.
-    Masked,
-    /// The edge was told to launch it and has not answered.
-    Launching { until: Millis },
-    /// There is a child, setting up its walls.
-    Starting { pid: u32, since: Millis },
-    /// execve(2) worked. Today this is also "ready".
-    Running { pid: u32, since: Millis },
-    /// The main process is to end, and has not.
-    Stopping { pid: u32, deadline: Millis, stage: Stage, why: Why },
-    /// The main process has ended; others of its cgroup were killed and have not.
-    Emptying { deadline: Millis, stuck: bool, ended: Ended },
-    /// To be started again then.
-    Backoff { until: Millis },
-    /// Ended by itself, and its policy leaves it so.
-    Done { exit: Exit },
-    /// Can never be started.
-    Failed { code: u8 },
-    /// An operator or a shutdown wanted it down. `exit`: how it ended, if it ran.
-    Stopped { exit: Option<Exit> },
-}
-
-/// How far an ending has got.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stage {
-    /// Its stop signal is sent (or it said that it exits by itself).
-    Asked,
-    /// Killed, until the deadline.
-    Killed,
-    /// Killed, and the kernel does not end it. No deadline any more; it is
-    /// reported, and a shutdown goes on without it.
-    Stuck,
-}
-
-/// Why a main process is to end.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Why {
-    /// A shutdown or an operator.
-    Order,
-    /// Its setup failed.
-    Unable(Unable),
-}
-
-/// How a main process came to its end.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ended {
-    /// By itself.
-    Exit(Exit),
-    /// By order.
-    Order(Exit),
-    /// Its setup failed.
-    Unable(Unable),
-}
 
 /// What is to be done to a unit at the next opportunity.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,7 +23,24 @@ pub(super) enum Effect {
     Kill,
 }
 
-/// What a unit is told along with an event.
+/// What the supervisor may do to a unit.
+#[derive(Clone, Copy)]
+pub(super) enum Deed {
+    /// Something happened to it.
+    React(UnitEvent),
+    /// Its deadline has passed.
+    Expire,
+    /// It may be launched.
+    Launch,
+    /// The machine ends: what has not begun does not begin.
+    CancelStart,
+    /// The machine ends, and it is this one's turn.
+    OrderDown,
+    /// The machine ends, and somebody is impatient.
+    ForceDown,
+}
+
+/// What a unit is told along with a deed.
 pub(super) struct Context<'a> {
     pub spec: &'a Spec<'a>,
     pub now: Millis,
@@ -153,86 +92,7 @@ impl Unit {
 
     /// Its main process, if it has one.
     pub fn pid(&self) -> Option<u32> {
-        match self.state {
-            State::Starting { pid, .. } | State::Running { pid, .. } | State::Stopping { pid, .. } => {
-                Some(pid)
-            }
-            State::Waiting
-            | State::Masked
-            | State::Launching { .. }
-            | State::Emptying { .. }
-            | State::Backoff { .. }
-            | State::Done { .. }
-            | State::Failed { .. }
-            | State::Stopped { .. } => None,
-        }
-    }
-
-    /// What starts after this one may start.
-    pub fn lets_others_start(&self) -> bool {
-        match self.state {
-            State::Running { .. }
-            | State::Masked
-            | State::Done { .. }
-            | State::Failed { .. }
-            | State::Stopped { .. } => true,
-            State::Waiting
-            | State::Launching { .. }
-            | State::Starting { .. }
-            | State::Stopping { .. }
-            | State::Emptying { .. }
-            | State::Backoff { .. } => false,
-        }
-    }
-
-    /// A shutdown still has to wait for it: it has processes, or may have, and
-    /// there is hope that they end.
-    pub fn is_live(&self) -> bool {
-        match self.state {
-            State::Launching { .. } | State::Starting { .. } | State::Running { .. } => true,
-            State::Stopping { stage, .. } => stage != Stage::Stuck,
-            State::Emptying { stuck, .. } => !stuck,
-            State::Waiting
-            | State::Masked
-            | State::Backoff { .. }
-            | State::Done { .. }
-            | State::Failed { .. }
-            | State::Stopped { .. } => false,
-        }
-    }
-
-    /// It is on its way down, so a shutdown can wait for it.
-    pub(super) fn is_ending(&self) -> bool {
-        match self.state {
-            State::Launching { .. } | State::Stopping { .. } | State::Emptying { .. } => self.is_live(),
-            State::Starting { .. }
-            | State::Running { .. }
-            | State::Waiting
-            | State::Masked
-            | State::Backoff { .. }
-            | State::Done { .. }
-            | State::Failed { .. }
-            | State::Stopped { .. } => false,
-        }
-    }
-
-    /// When something happens to it though nothing happens.
-    pub fn deadline(&self) -> Option<Millis> {
-        let deadline = match self.state {
-            State::Launching { until } | State::Backoff { until } => until,
-            State::Starting { since, .. } => since.saturating_add(START_PATIENCE),
-            State::Stopping { deadline, stage: Stage::Asked | Stage::Killed, .. } => deadline,
-            State::Emptying { deadline, stuck: false, .. } => deadline,
-            State::Stopping { stage: Stage::Stuck, .. }
-            | State::Emptying { stuck: true, .. }
-            | State::Waiting
-            | State::Masked
-            | State::Running { .. }
-            | State::Done { .. }
-            | State::Failed { .. }
-            | State::Stopped { .. } => NEVER,
-        };
-        (deadline != NEVER).then_some(deadline)
+        self.state.pid()
     }
 
     pub(super) fn mask(&mut self) {
@@ -248,13 +108,24 @@ impl Unit {
         self.enter(State::Launching { until }, Effect::Nothing, self.note);
     }
 
+    pub(super) fn apply(&mut self, deed: Deed, context: &Context) {
+        match deed {
+            Deed::React(event) => self.react(event, context),
+            Deed::Expire => self.expire(context),
+            Deed::Launch => self.effect = Effect::Launch,
+            Deed::CancelStart => self.cancel_start(),
+            Deed::OrderDown => self.order_down(context),
+            Deed::ForceDown => self.force_down(context.now),
+        }
+    }
+
     /// The table of state x event.
-    pub(super) fn react(&mut self, event: UnitEvent, context: &Context) {
+    fn react(&mut self, event: UnitEvent, context: &Context) {
         use UnitEvent as E;
         let now = context.now;
         match self.state {
             State::Waiting => match event {
-                E::Start | E::Restart => self.unwanted = false,
+                E::Start | E::Restart => self.start_over(),
                 E::Stop => self.stay_down(),
                 E::Launched { pid } => self.adopt(pid, now),
                 E::LaunchFailed(_) | E::Executed | E::SetupFailed(_) => {}
@@ -362,7 +233,7 @@ impl Unit {
     }
 
     /// Its deadline has passed.
-    pub(super) fn expire(&mut self, context: &Context) {
+    fn expire(&mut self, context: &Context) {
         let now = context.now;
         match self.state {
             State::Launching { .. } => self.settle(Ended::Unable(Unable::ForNow), context),
@@ -395,7 +266,7 @@ impl Unit {
 
     /// Asks a running process to end; a child that is still setting up has
     /// nothing to lose and is killed.
-    pub(super) fn order_down(&mut self, context: &Context) {
+    fn order_down(&mut self, context: &Context) {
         match self.state {
             State::Running { pid, .. } => {
                 let deadline = context.now.saturating_add(Millis::from(context.spec.stop.timeout));
@@ -417,7 +288,7 @@ impl Unit {
     }
 
     /// Kills whatever has not been killed yet.
-    pub(super) fn force_down(&mut self, now: Millis) {
+    fn force_down(&mut self, now: Millis) {
         match self.state {
             State::Starting { pid, .. } | State::Running { pid, .. } => {
                 self.kill(pid, Why::Order, Note::None, now);
@@ -436,7 +307,7 @@ impl Unit {
     }
 
     /// Gives up a start that has not begun.
-    pub(super) fn cancel_start(&mut self) {
+    fn cancel_start(&mut self) {
         match self.state {
             State::Waiting | State::Backoff { .. } => {
                 self.enter(State::Stopped { exit: None }, Effect::Nothing, Note::None);

@@ -298,7 +298,7 @@ impl World {
             }
             UnitEvent::Start | UnitEvent::Restart if starts => {
                 slot.wanted = true;
-                if idle && (slot.settled || slot.earliest > now) {
+                if idle {
                     slot.settled = false;
                     slot.streak = 0;
                     slot.earliest = now;
@@ -538,9 +538,8 @@ impl World {
                 assert!(ending && unborn, "{id:?} is killed without a reason");
                 self.assert_order(id);
             }
-            let alone = slow_start && !ending;
             let main = self.slot(id).main.as_mut().unwrap();
-            main.ordered |= main.setup_failed.is_none() && !alone;
+            main.ordered |= main.setup_failed.is_none() && !slow_start;
             let (pid, dies_in) = (main.pid, main.behaviour.dies_in);
             if let Some(delay) = dies_in {
                 self.later(delay, Happening::Dies(pid, Exit::Signal(9)));
@@ -567,9 +566,15 @@ impl World {
             assert_ne!(self.may_start(id), Ok(()), "{id:?} is forgotten");
             let unit = self.supervisor.unit(id).unwrap();
             assert_eq!(unit.pid(), slot.main.map(|main| main.pid), "{id:?} {unit:?}");
-            if let Some(main) = slot.main {
-                assert_eq!(self.supervisor.owner(main.pid), Some(id));
-            }
+            let Some(main) = slot.main else { continue };
+            assert_eq!(self.supervisor.owner(main.pid), Some(id));
+            let timeout = u64::from(self.specs.units[index].stop.timeout);
+            let overdue = main.deaf
+                || main.signalled.is_some_and(|at| at + timeout <= self.now)
+                || main.executed.is_none() && main.launched + START_PATIENCE <= self.now
+                || main.setup_failed.is_some_and(|(at, _)| at + KILL_PATIENCE <= self.now)
+                || self.impatient();
+            assert!(!overdue || slot.killed.is_some(), "{id:?} should have been killed by now");
         }
     }
 

@@ -67,6 +67,7 @@ known! {
     EADDRNOTAVAIL "address not available"
     ENETDOWN "network is down"
     ENETUNREACH "network is unreachable"
+    EAFNOSUPPORT "address family not supported"
     ENOBUFS "no buffer space"
     ETIMEDOUT "timed out"
     ECONNREFUSED "connection refused"

@@ -147,6 +147,15 @@ pub fn change_directory_to(fd: BorrowedFd) -> Result<(), Errno> {
     unsafe { call!(fchdir, fd.number()) }.map(drop)
 }
 
+/// Whether the current directory lies below this process's root; getcwd(2).
+/// The kernel says "(unreachable)" where it does not.
+pub fn current_directory_is_reachable() -> Result<bool, Errno> {
+    let mut path = [0u8; libc::PATH_MAX as usize];
+    // SAFETY: `path` is writable for its length.
+    unsafe { call!(getcwd, path.as_mut_ptr(), path.len()) }?;
+    Ok(path.first() == Some(&b'/'))
+}
+
 /// chroot(2).
 pub fn change_root(path: &CStr) -> Result<(), Errno> {
     // SAFETY: `path` is NUL-terminated and outlives the call.
@@ -166,6 +175,8 @@ pub struct Stat {
     pub device: (u32, u32),
     /// The device of the filesystem it lies on: (major, minor).
     pub filesystem: (u32, u32),
+    /// It is the root of a mount (Linux 5.8).
+    pub mount_point: bool,
 }
 
 impl Stat {
@@ -201,6 +212,7 @@ pub fn stat(dir: BorrowedFd, path: &CStr, follow: Follow) -> Result<Stat, Errno>
             Follow::Yes => 0,
             Follow::No => libc::AT_SYMLINK_NOFOLLOW,
         };
+    const STATX_ATTR_MOUNT_ROOT: u64 = 0x2000;
     let mut raw = core::mem::MaybeUninit::<libc::statx>::zeroed();
     // SAFETY: `path` is NUL-terminated; `raw` has room for a struct statx; both outlive the call.
     unsafe { call!(statx, dir.number(), path.as_ptr(), flags, libc::STATX_BASIC_STATS, raw.as_mut_ptr()) }?;
@@ -214,6 +226,7 @@ pub fn stat(dir: BorrowedFd, path: &CStr, follow: Follow) -> Result<Stat, Errno>
         inode: raw.stx_ino,
         device: (raw.stx_rdev_major, raw.stx_rdev_minor),
         filesystem: (raw.stx_dev_major, raw.stx_dev_minor),
+        mount_point: raw.stx_attributes & STATX_ATTR_MOUNT_ROOT != 0,
     })
 }
 

@@ -23,11 +23,24 @@ impl Flags {
     pub const RELATIVE_ATIME: Self = Flags(libc::MS_RELATIME as usize);
     pub const STRICT_ATIME: Self = Flags(libc::MS_STRICTATIME as usize);
     pub const LAZY_TIME: Self = Flags(1 << 25);
+    pub const DIRECTORY_SYNC: Self = Flags(libc::MS_DIRSYNC as usize);
+    /// Linux 5.10.
+    pub const NO_SYMLINK_FOLLOW: Self = Flags(1 << 8);
     pub const BIND: Self = Flags(libc::MS_BIND as usize);
     pub const MOVE: Self = Flags(libc::MS_MOVE as usize);
     pub const RECURSIVE: Self = Flags(libc::MS_REC as usize);
     pub const PRIVATE: Self = Flags(libc::MS_PRIVATE as usize);
     pub const SLAVE: Self = Flags(libc::MS_SLAVE as usize);
+
+    /// Whether all of `other` is in it.
+    pub fn has(self, other: Flags) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// `|` for constants.
+    pub const fn both(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
 }
 
 impl BitOr for Flags {
@@ -135,6 +148,11 @@ pub fn set_attributes(mount: BorrowedFd, depth: Depth, add: Attributes) -> Resul
 /// elsewhere, nor the other way round.
 pub fn make_private(mount: BorrowedFd, depth: Depth) -> Result<(), Errno> {
     change(mount, depth, 0, Flags::PRIVATE.0 as u64)
+}
+
+/// [`make_private`] and [`set_attributes`] in one call.
+pub fn isolate(mount: BorrowedFd, depth: Depth, add: Attributes) -> Result<(), Errno> {
+    change(mount, depth, add.0, Flags::PRIVATE.0 as u64)
 }
 
 fn change(mount: BorrowedFd, depth: Depth, set: u64, propagation: u64) -> Result<(), Errno> {
