@@ -145,7 +145,9 @@ fn fill(file: BorrowedFd, sources: &mut Sources) -> Result<(), Why> {
 pub fn add_drop_ins(path: &CStr, sources: &mut Sources, tell: Tell) {
     let path = path.to_bytes();
     let mut directory = Path::new();
-    put!(directory, path.strip_suffix(b".toml").unwrap_or(path), ".d");
+    let stem = path.len().checked_sub(b".toml".len()).and_then(|at| path.split_at_checked(at));
+    let stem = stem.filter(|(_, ending)| *ending == b".toml").map_or(path, |(stem, _)| stem);
+    put!(directory, stem, ".d");
     // A path too long for this was too long to be read.
     let Some(directory) = directory.as_c_str() else { return };
     match add_directory(directory, sources, tell) {

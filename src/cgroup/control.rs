@@ -1,11 +1,11 @@
 //! Handing controllers to workloads' cgroups, and asking those what happened.
 
-use super::Path;
+use super::{Path, c_str, path};
 use crate::config::{Config, WorkloadId};
 use crate::put;
 use crate::sys::fs::{self, Open};
 use crate::sys::{BorrowedFd, Errno, OwnedFd};
-use crate::text::{Show, Sink, Text};
+use crate::text::{Show, Sink};
 use core::ffi::CStr;
 
 /// What limits are made of; the others of a kernel are left alone.
@@ -55,40 +55,40 @@ impl Show for DelegateFailure {
     }
 }
 
-const SUBTREE_CONTROL: &CStr = c"/sys/fs/cgroup/cgroup.subtree_control";
-
 /// Lets cgroups below the root have limits. Once, at boot.
 pub fn delegate() -> Result<Controllers, DelegateFailure> {
     let mut buffer = [0; 256];
     let list = fs::read_file(BorrowedFd::CWD, c"/sys/fs/cgroup/cgroup.controllers", &mut buffer)
         .map_err(|errno| DelegateFailure { controller: None, errno })?;
     let controllers = Controllers::read(list);
-    let mut all = Text::<64>::new();
-    for (name, _) in WANTED.into_iter().zip(0u32..).filter(|(_, bit)| controllers.has(*bit)) {
-        put!(all, "+", name, " ");
-    }
-    if all.is_empty() {
-        return Ok(controllers);
-    }
-    let hand_on = |what: &[u8]| fs::write_file(BorrowedFd::CWD, SUBTREE_CONTROL, what);
-    let mut result = hand_on(all.as_bytes());
+    let mut result = hand_on(controllers);
     // Not the machine's root cgroup but some container's, and we are in it.
     if result == Err(Errno::EBUSY) && step_aside().is_ok() {
-        result = hand_on(all.as_bytes());
+        result = hand_on(controllers);
     }
     if result.is_ok() {
         return Ok(controllers);
     }
     // One of them is not to be had (a cpu controller with real-time tasks in the root): the others.
     let mut failure = None;
-    for (name, _) in WANTED.into_iter().zip(0u32..).filter(|(_, bit)| controllers.has(*bit)) {
-        let mut one = Text::<16>::new();
-        put!(one, "+", name);
-        if let Err(errno) = hand_on(one.as_bytes()) {
+    for (name, bit) in WANTED.into_iter().zip(0u32..) {
+        let one = Controllers(controllers.0 & 1u8.wrapping_shl(bit));
+        if let Err(errno) = hand_on(one) {
             failure = failure.or(Some(DelegateFailure { controller: Some(name), errno }));
         }
     }
     failure.map_or(Ok(controllers), Err)
+}
+
+fn hand_on(controllers: Controllers) -> Result<(), Errno> {
+    let mut line = Path::new();
+    for (name, _) in WANTED.into_iter().zip(0u32..).filter(|(_, bit)| controllers.has(*bit)) {
+        put!(line, "+", name, " ");
+    }
+    if line.is_empty() {
+        return Ok(());
+    }
+    fs::write_file(BorrowedFd::CWD, c"/sys/fs/cgroup/cgroup.subtree_control", line.as_bytes())
 }
 
 /// Moves this process into a cgroup of its own. No workload can have its name.
@@ -104,39 +104,38 @@ fn step_aside() -> Result<(), Errno> {
 
 /// Kills everything in a workload's cgroup at once; cgroup.kill, Linux 5.14.
 pub fn kill(config: &Config, id: WorkloadId) -> Result<(), Errno> {
-    fs::write_file(BorrowedFd::CWD, Path::of(config, id, "cgroup.kill").c_str()?, b"1")
+    fs::write_file(BorrowedFd::CWD, c_str(&mut path(config, id, "/cgroup.kill"))?, b"1")
 }
 
 /// Whether any process is in a workload's cgroup.
 pub fn is_populated(config: &Config, id: WorkloadId) -> bool {
-    number(config, id, "cgroup.events", b"populated").is_some_and(|populated| populated != 0)
+    number(config, id, "/cgroup.events", b"populated").is_some_and(|populated| populated != 0)
 }
 
 /// How many of a workload's processes the kernel has killed for want of memory,
 /// since its cgroup was made.
 pub fn oom_kills(config: &Config, id: WorkloadId) -> u32 {
-    number(config, id, "memory.events", b"oom_kill").map_or(0, |kills| kills.try_into().unwrap_or(u32::MAX))
+    number(config, id, "/memory.events", b"oom_kill").map_or(0, |kills| kills.try_into().unwrap_or(u32::MAX))
 }
 
 /// The most memory a workload has had, in bytes; memory.peak, Linux 5.19.
 pub fn peak(config: &Config, id: WorkloadId) -> Option<u64> {
-    number(config, id, "memory.peak", b"")
+    number(config, id, "/memory.peak", b"")
 }
 
 /// cgroup.events, which epoll reports as priority data when it changes.
 pub fn open_events(config: &Config, id: WorkloadId) -> Result<OwnedFd, Errno> {
-    fs::open(BorrowedFd::CWD, Path::of(config, id, "cgroup.events").c_str()?, Open::READ)
+    fs::open(BorrowedFd::CWD, c_str(&mut path(config, id, "/cgroup.events"))?, Open::READ)
 }
 
 /// Removes a workload's cgroup. EBUSY while a process is in it.
 pub fn remove(config: &Config, id: WorkloadId) -> Result<(), Errno> {
-    fs::remove_directory(BorrowedFd::CWD, Path::of(config, id, "").c_str()?)
+    fs::remove_directory(BorrowedFd::CWD, c_str(&mut path(config, id, ""))?)
 }
 
 fn number(config: &Config, id: WorkloadId, file: &str, key: &[u8]) -> Option<u64> {
-    let mut path = Path::of(config, id, file);
     let mut buffer = [0; 512];
-    let text = fs::read_file(BorrowedFd::CWD, path.c_str().ok()?, &mut buffer).ok()?;
+    let text = fs::read_file(BorrowedFd::CWD, c_str(&mut path(config, id, file)).ok()?, &mut buffer).ok()?;
     value_of(text, key)
 }
 

@@ -1,6 +1,5 @@
 //! A workload's directory and its limits.
 
-use super::Path;
 use crate::config::{Config, Limits, Workload, WorkloadId};
 use crate::limits;
 use crate::sys::fs::{self, Follow, Open};
@@ -143,8 +142,8 @@ pub fn enter(
 
 /// The directory, and whether it was made just now.
 fn open(config: &Config, id: WorkloadId) -> Result<(OwnedFd, bool), Errno> {
-    let mut path = Path::of(config, id, "");
-    let path = path.c_str()?;
+    let mut path = super::path(config, id, "");
+    let path = super::c_str(&mut path)?;
     let new = match fs::make_directory(BorrowedFd::CWD, path, 0o755) {
         Ok(()) => true,
         Err(Errno::EEXIST) => false,
@@ -170,7 +169,7 @@ fn write_limits(directory: BorrowedFd, config: &Config, limits: &Limits) -> Resu
 }
 
 fn write(directory: BorrowedFd, file: &CStr, value: Value) -> Result<(), Errno> {
-    let mut text = Text::<32>::new();
+    let mut text = Text::<{ limits::PATH }>::new();
     match value {
         Value::List(list) => return fs::write_file(directory, file, list),
         Value::Number(number) => put!(text, number),

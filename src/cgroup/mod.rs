@@ -29,24 +29,20 @@ use crate::sys::Errno;
 use crate::text::Text;
 use core::ffi::CStr;
 
-/// A path below /sys/fs/cgroup: the root, a name, the longest file name.
-struct Path(Text<{ 16 + limits::WORKLOAD_NAME + 32 }>);
+/// A path below /sys/fs/cgroup; of a size that many texts have, so that code is shared.
+type Path = Text<{ limits::PATH }>;
 
-impl Path {
-    /// `file` of a workload's cgroup, or the cgroup itself.
-    fn of(config: &Config, id: WorkloadId, file: &str) -> Path {
-        let name = config.workload(id).map_or(c"", |workload| config.c_str(workload.name));
-        let mut path = Path(Text::new());
-        put!(path.0, "/sys/fs/cgroup/", name);
-        if !file.is_empty() {
-            put!(path.0, "/", file);
-        }
-        path
-    }
+/// `file` of a workload's cgroup, such as `/cgroup.kill`, or the cgroup itself if empty.
+fn path(config: &Config, id: WorkloadId, file: &str) -> Path {
+    let name = config.workload(id).map_or(&b""[..], |workload| config.bytes(workload.name));
+    let mut path = Path::new();
+    put!(path, "/sys/fs/cgroup/", name, file);
+    path
+}
 
-    fn c_str(&mut self) -> Result<&CStr, Errno> {
-        self.0.as_c_str().ok_or(Errno::ENAMETOOLONG)
-    }
+/// The path, as the kernel takes it: with a name it always fits.
+fn c_str(path: &mut Path) -> Result<&CStr, Errno> {
+    path.as_c_str().ok_or(Errno::ENAMETOOLONG)
 }
 
 #[cfg(test)]

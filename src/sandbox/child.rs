@@ -167,7 +167,7 @@ fn volume(index: u16, start: &Start) -> Result<(), Errno> {
         }
         VolumeSource::Tmpfs { size } => {
             let (uid, gid) = start.ids()?;
-            let mut options = Text::<96>::new();
+            let mut options = Text::<{ limits::PATH }>::new();
             put!(options, "mode=700,size=", size, ",uid=", uid, ",gid=", gid);
             fs::change_directory_to(place.borrow())?;
             mount_here(c"tmpfs", Flags::NO_EXEC, options.as_c_str())

@@ -212,17 +212,23 @@ impl Show for Shown<'_> {
         let errno = self.failure.errno;
         let Some(phrase) = PHRASES.get(self.failure.what as usize) else { return };
         let root = self.workload.map_or(c"", |workload| root_of(self.config, workload));
-        put!(*out, "cannot ", phrase.before);
-        match phrase.object {
-            Object::None => {}
-            Object::Given | Object::InRoot => put!(*out, " ", self.object()),
-            Object::Root => put!(*out, " ", named(root)),
-        }
-        if phrase.object == Object::InRoot && root != c"/" {
-            put!(*out, " inside ", named(root));
-        }
-        if !phrase.after.is_empty() {
-            put!(*out, " ", phrase.after);
+        let (object, inside) = match phrase.object {
+            Object::None => (c"", c""),
+            Object::Given => (self.object(), c""),
+            Object::InRoot if root == c"/" => (self.object(), c""),
+            Object::InRoot => (self.object(), named(root)),
+            Object::Root => (named(root), c""),
+        };
+        let parts: [(&str, &[u8]); 4] = [
+            ("cannot ", phrase.before.as_bytes()),
+            (" ", object.to_bytes()),
+            (" inside ", inside.to_bytes()),
+            (" ", phrase.after.as_bytes()),
+        ];
+        for (before, part) in parts {
+            if !part.is_empty() {
+                put!(*out, before, part);
+            }
         }
         put!(*out, ": ", errno);
         if let Some((_, remedy)) = phrase.remedies.iter().find(|(at, _)| *at == errno) {

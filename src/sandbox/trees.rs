@@ -37,7 +37,9 @@ impl Trees {
         let fail = |what| move |errno| Failure::new(what, errno);
         let volumes = config.volumes(workload.volumes);
         let (root, program) = match workload.root {
-            Root::Directory(path) => (directory(config.c_str(path)).map_err(fail(What::Root))?, None),
+            Root::Directory(path) => {
+                (directory(config.c_str(path), Attributes::READ_ONLY).map_err(fail(What::Root))?, None)
+            }
             Root::Scratch => {
                 let command = failure::command(config, workload);
                 let program = program(command).map_err(fail(What::Program))?;
@@ -48,41 +50,29 @@ impl Trees {
         let devices = devices().map_err(fail(What::Devices))?;
         let mut trees = Trees { root, program, devices, volumes: Vec::new() };
         for (volume, index) in volumes.iter().zip(0u16..) {
-            if let VolumeSource::Directory { source, writable } = volume.source {
-                let tree = shared(config.c_str(source), writable).map_err(|errno| Failure {
-                    what: What::VolumeSource,
-                    index,
-                    errno,
-                })?;
-                if trees.volumes.push((index, tree)).is_err() {
-                    return Err(Failure::new(What::Volumes, Errno::E2BIG));
-                }
-            }
+            let VolumeSource::Directory { source, writable } = volume.source else { continue };
+            let access = if writable { Attributes::NONE } else { Attributes::READ_ONLY };
+            let tree = directory(config.c_str(source), access).map_err(|errno| Failure {
+                what: What::VolumeSource,
+                index,
+                errno,
+            })?;
+            // The plan has counted them.
+            let _ = trees.volumes.push((index, tree));
         }
         Ok(trees)
     }
 }
 
-/// A read-only view of a directory of the machine. Of `/` only the filesystem
-/// itself: none of what is mounted below it, which is the machine's business.
-fn directory(path: &CStr) -> Result<OwnedFd, Errno> {
+/// A view of a directory of the machine, with all that is mounted below it.
+/// Of `/` only the filesystem itself: what is mounted there is the machine's business.
+fn directory(path: &CStr, more: Attributes) -> Result<OwnedFd, Errno> {
     let depth = if path == c"/" { Depth::This } else { Depth::All };
     let tree = mount::clone_tree(BorrowedFd::CWD, path, depth)?;
     if !fs::stat(tree.borrow(), c"", fs::Follow::No)?.is_directory() {
         return Err(Errno::ENOTDIR);
     }
-    mount::isolate(tree.borrow(), depth, tame() | Attributes::READ_ONLY)?;
-    Ok(tree)
-}
-
-/// A volume that is a directory of the machine.
-fn shared(path: &CStr, writable: bool) -> Result<OwnedFd, Errno> {
-    let tree = mount::clone_tree(BorrowedFd::CWD, path, Depth::All)?;
-    if !fs::stat(tree.borrow(), c"", fs::Follow::No)?.is_directory() {
-        return Err(Errno::ENOTDIR);
-    }
-    let access = if writable { Attributes::NONE } else { Attributes::READ_ONLY };
-    mount::isolate(tree.borrow(), Depth::All, tame() | access)?;
+    mount::isolate(tree.borrow(), depth, tame() | more)?;
     Ok(tree)
 }
 
@@ -90,11 +80,7 @@ fn shared(path: &CStr, writable: bool) -> Result<OwnedFd, Errno> {
 /// are such. It stays under the name of the command, which tells it what to be.
 fn program(path: &CStr) -> Result<OwnedFd, Errno> {
     let tree = mount::clone_tree(BorrowedFd::CWD, path, Depth::This)?;
-    let stat = fs::stat(tree.borrow(), c"", fs::Follow::No)?;
-    if stat.is_directory() {
-        return Err(Errno::EISDIR);
-    }
-    if !stat.is_regular() {
+    if !fs::stat(tree.borrow(), c"", fs::Follow::No)?.is_regular() {
         return Err(Errno::EACCES);
     }
     mount::isolate(tree.borrow(), Depth::This, tame() | Attributes::READ_ONLY)?;

@@ -90,7 +90,8 @@ impl Errno {
     }
 
     pub(super) fn from_syscall(errno: syscalls::Errno) -> Errno {
-        Errno::from_raw(u16::try_from(errno.into_raw()).unwrap_or(0))
+        // The kernel's are 1 to 4095, and this is in every system call: no checks.
+        Errno(errno.into_raw() as u16)
     }
 }
 
