@@ -85,7 +85,8 @@ root = "/"
 namespaces = { pid = "host" }
 restart = "never"
 "#;
-    let script = "usleep 300000; echo left=$(cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c 's[l]eep 1000')";
+    let script =
+        "usleep 300000; echo left=$(cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c 's[l]eep 1000')";
     let machine = boot(&(config.to_owned() + &probe(&["parent"], script)))?;
     let seen = Seen::by_probe(&machine)?;
     assert_eq!(seen.value("left")?, "0", "{}", machine.console());
