@@ -50,7 +50,12 @@ impl Test {
                 cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])
             });
         }
-        steps.tests("host tests", &["--workspace", "--exclude", "corm-tests"], None, self.filter.as_deref())?;
+        steps.tests(
+            "host tests",
+            &["--workspace", "--exclude", "corm-tests"],
+            None,
+            self.filter.as_deref(),
+        )?;
         if self.filter.is_none() {
             for arch in Arch::ALL {
                 steps.check(&format!("release link, {arch}"), || device::release(arch).map(|_| true));
@@ -76,7 +81,11 @@ impl Steps {
             say::error(format!("{name}: {error:#}"));
             false
         });
-        let count = if holds { Count { passed: 1, ..Count::default() } } else { Count { failed: 1, ..Count::default() } };
+        let count = if holds {
+            Count { passed: 1, ..Count::default() }
+        } else {
+            Count { failed: 1, ..Count::default() }
+        };
         self.0.push(Step { name: name.to_owned(), count, seconds: start.elapsed().as_secs() });
     }
 
@@ -87,7 +96,10 @@ impl Steps {
         let mut command = Command::new(env("CARGO", "cargo"));
         command.args(["test", "--no-fail-fast"]).args(what);
         command.args(filter);
-        command.env("CORM_BOARD", board.unwrap_or(board::DEFAULT)).stdin(Stdio::null()).stdout(Stdio::piped());
+        command
+            .env("CORM_BOARD", board.unwrap_or(board::DEFAULT))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
         let mut child = command.spawn().context("could not run cargo test")?;
         let mut count = Count::default();
         let stdout = child.stdout.take().context("cargo test has no output")?;
@@ -111,7 +123,10 @@ impl Steps {
         println!("\n{:width$}  passed  failed  skipped  seconds", "");
         let mut total = Count::default();
         for Step { name, count, seconds } in &self.0 {
-            println!("{name:width$}  {:6}  {:6}  {:7}  {seconds:7}", count.passed, count.failed, count.skipped);
+            println!(
+                "{name:width$}  {:6}  {:6}  {:7}  {seconds:7}",
+                count.passed, count.failed, count.skipped
+            );
             total.passed += count.passed;
             total.failed += count.failed;
             total.skipped += count.skipped;
@@ -124,7 +139,8 @@ impl Steps {
 impl Count {
     /// Adds a harness's closing line: `test result: ok. 3 passed; 0 failed; 1 ignored; …`
     fn add(&mut self, line: &str) {
-        let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else {
+        let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "))
+        else {
             return;
         };
         for part in counts.split(';') {
@@ -158,7 +174,8 @@ fn have_components() -> Result<()> {
         }
         say::doing("Installing", format!("{component} (rustup component add {component})"));
         let added = Command::new("rustup").args(["component", "add", component]).status();
-        let added = added.with_context(|| format!("cargo {tool} is missing, and so is rustup to install it"))?;
+        let added =
+            added.with_context(|| format!("cargo {tool} is missing, and so is rustup to install it"))?;
         anyhow::ensure!(added.success(), "cargo {tool} is missing: run `rustup component add {component}`");
     }
     Ok(())
@@ -172,7 +189,9 @@ mod tests {
     fn the_harnesses_closing_lines_are_added_up() {
         let mut count = Count::default();
         count.add("running 4 tests");
-        count.add("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.12s");
+        count.add(
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.12s",
+        );
         count.add("test result: FAILED. 2 passed; 5 failed; 0 ignored; 0 measured; 0 filtered out");
         assert_eq!(count, Count { passed: 5, failed: 5, skipped: 1 });
     }
