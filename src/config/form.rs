@@ -27,8 +27,8 @@ macro_rules! forms {
 
 forms! {
     Boolean BOOLEAN, "a boolean", "`true` or `false`", "";
-    Count INTEGER, "a number", "a whole number above 0", "";
-    CountOrMax INTEGER | TEXT, "a number", "a whole number above 0, or \"max\"", "";
+    Count INTEGER, "a count", "a whole number above 0", "";
+    CountOrMax INTEGER | TEXT, "a count", "a whole number above 0, or \"max\"", "";
     Weight INTEGER, "a weight", "a whole number from 1 to 10000", "";
     Size INTEGER | TEXT, "a size", "such as \"64M\": K, M, G or T, or a number of bytes", "";
     SizeOrMax INTEGER | TEXT, "a size", "such as \"64M\": K, M, G or T, a number of bytes, or \"max\"", "";
@@ -48,6 +48,7 @@ forms! {
     Address TEXT, "an address", "IPv4 with its prefix length: \"192.0.2.5/24\"", "";
     Gateway TEXT, "an address", "IPv4: \"192.0.2.1\"", "";
     Text TEXT, "a string", "text in quotes", "";
+    Setting TEXT | INTEGER, "a string", "or a number; dots in a name want quotes: `\"kernel.panic\" = 10`", "";
     Words ARRAY, "an array of strings", "`[\"one\", \"two\"]`", "";
     Options ARRAY, "an array of options", "`[\"noatime\", \"nodev\"]`", "";
     Modules ARRAY, "an array of module names", "`[\"virtio_net\"]`", "";
@@ -89,6 +90,7 @@ impl Form {
                 | Form::RootDirectory
                 | Form::Cpuset
                 | Form::Text
+                | Form::Setting
         )
     }
 

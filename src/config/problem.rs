@@ -97,6 +97,7 @@ sentences! {
         LineEnd "expected the end of the line", "one `key = value` a line; # starts a comment";
         HeaderEnd "expected `]` after the table's name", "`[table]`";
         ArrayEnd "expected `,` or `]`", "an array ends in `]`";
+        InlineKey "expected a key of this table", "{...} stays on one line, without a comma at its end";
         InlineEnd "expected `,` or `}`", "{...} stays on one line; for more lines write a [table]";
         Quote "this string does not end", "the closing quote is missing";
         Escape "unknown escape", r#"\b \t \n \f \r \" \\ \uXXXX \UXXXXXXXX; in '...' a \ is a \"#;
@@ -105,7 +106,7 @@ sentences! {
         Control "a control character", r"write it as an escape: \u001B";
         CarriageReturn "a carriage return without a newline", r"lines end in \n or \r\n";
         Utf8 "not UTF-8", "save the file as UTF-8";
-        Integer "not a number", "such as 10, -1, 1_000, 0xff, 0o755";
+        Integer "not a number", "such as 10, 1_000 or 0xff; \"64M\" and \"10s\" want quotes";
         BigInteger "this number is too large", "64 bits, with a sign";
         Float "no key takes a fraction", "write it in quotes: \"1.5\"";
         Date "no key takes a date or time", "write it in quotes";
@@ -243,8 +244,9 @@ impl Shown<'_> {
                 let mut names =
                     self.tree.children(table).map(|node| plain(self.sources.bytes(self.tree.node(node).key)));
                 if let Some(near) = nearest(plain(self.token()), &mut names) {
-                    put!(*out, "did you mean ", Quoted(near), "?");
+                    return put!(*out, "did you mean ", Quoted(near), "?");
                 }
+                put!(*out, "there is no [workload.NAME] of that name");
             }
             What::NotYet => put!(*out, "it comes with a later version of corm"),
             What::Cycle(_) => put!(*out, "drop one of these"),

@@ -406,7 +406,7 @@ impl Reader<'_> {
                 if !self.intern_bytes(node.value, &mut text.as_bytes().iter().copied()) {
                     return false;
                 }
-            } else if !self.check(Form::Text, entry) {
+            } else if !self.check(if form == Form::Sysctl { Form::Setting } else { Form::Text }, entry) {
                 return false;
             }
             if self.config.pairs.push(Pair { key, value: self.value.text }).is_err() {
@@ -647,6 +647,9 @@ impl Reader<'_> {
             self.part = part_of(self.sources, self.tree, table);
             // If it is broken, that was reported when it was parsed.
             self.bad = node.is_broken();
+            if all == self.networks && same(self.sources.bytes(node.key), bare("dns")) {
+                self.wrong(node.key, What::NotYet);
+            }
             if !self.bad && self.check(Form::Table, table) && self.intern(node.key) {
                 one(self, table, self.value.text);
             }
@@ -915,7 +918,7 @@ fn number(form: Form, text: &[u8]) -> Result<Option<u64>, NotYet> {
         Form::Name | Form::Option => form::is_word(text),
         Form::Module => form::is_module(text),
         Form::Hostname => form::is_hostname(text),
-        Form::Text => true,
+        Form::Text | Form::Setting => true,
         _ => false,
     };
     Ok(fine.then_some(1))

@@ -153,7 +153,7 @@ pub(super) const OF_WORKLOAD: &[Section] = &[
 use Use::*;
 
 sections! {
-    Top "the config" {
+    Top "The tables" {
         "system" Table, Walk(Section::System), "The machine itself.";
         "root" Table, WalkNotYet(Section::Root), "Leave the initramfs for this root.";
         "mount" Table, Mounts, "Filesystems, by the path they are mounted on.";
@@ -250,7 +250,7 @@ sections! {
         "locked-memory" SizeOrMax, LockedMemory, "Memory a process may lock (RLIMIT_MEMLOCK).";
         "file-size" SizeOrMax, FileSize, "Size of a file it may write (RLIMIT_FSIZE).";
     }
-    Io "[[workload.NAME.limits.io]]" {
+    Io "[workload.NAME.limits] io" {
         "device" Source, Checked, "A block device, or where it is mounted.";
         "read" Size, Checked, "Bytes a second.";
         "write" Size, Checked, "Bytes a second.";

@@ -149,7 +149,7 @@ impl Sources {
             file: self.bytes(found.name),
             line: lines(before),
             column: chars(lead),
-            text: text.get(start..place.saturating_add(rest)).unwrap_or(&[]),
+            text: text.get(start..place.saturating_add(rest)).unwrap_or(&[]).trim_ascii_end(),
             width: chars(token).saturating_sub(1),
         }
     }

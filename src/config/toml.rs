@@ -149,6 +149,8 @@ impl<'a> Parser<'a> {
         if again {
             self.tree.with(found, |node| (node.kind, node.value) = (kind, key));
         } else if !through {
+            // It is not what either place says.
+            self.spot = found;
             return self.fail(key, What::Defined(found));
         }
         Some(found)
@@ -224,6 +226,9 @@ impl<'a> Parser<'a> {
             let more = first || self.eat(b',');
             if more && inline {
                 self.space();
+                if self.at_newline() || matches!(self.peek(), None | Some(b'}' | b',' | b'#')) {
+                    return self.fail_here(Syntax::InlineKey);
+                }
                 return self.pair(container).map(Some);
             }
             if more {

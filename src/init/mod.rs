@@ -17,7 +17,7 @@ mod state;
 
 use crate::boot::{self, Found};
 use crate::config::{Config, FinalAction, WorkloadId};
-use crate::supervise::{Action, Because, End, Event, MachineNote, Report};
+use crate::supervise::{Action, Because, End, Event, MachineNote, Note, Report};
 use crate::sys::cell::TakeOnce;
 use crate::sys::event::{self, Interest};
 use crate::sys::{BorrowedFd, OwnedFd, children, clock};
@@ -188,6 +188,8 @@ impl Init {
 
     fn report(&self, report: Report) {
         match report {
+            // Why it cannot start has just been said, where it was found.
+            Report::Unit(_, Note::Failed) => {}
             Report::Unit(id, note) => say!(note.level(), self.name(id), ": ", note),
             Report::Machine(note) => {
                 let whose = match note {
