@@ -67,7 +67,10 @@ fn a_workload_that_asks_for_nothing_is_walled_in() -> Result<()> {
     // None of the machine's own mounts is in sight but the program's own file.
     assert!(!seen.has("cgroup2") && !seen.has("devtmpfs"), "{seen}");
     let of_machine: Vec<_> = seen.lines().iter().filter(|line| line.contains(" rootfs ")).collect();
-    assert!(of_machine.len() == 1 && of_machine[0].contains(" /bin/busybox ro,nosuid,nodev"), "{of_machine:?}");
+    assert!(
+        of_machine.len() == 1 && of_machine[0].contains(" /bin/busybox ro,nosuid,nodev"),
+        "{of_machine:?}"
+    );
     Ok(())
 }
 

@@ -204,7 +204,7 @@ struct Reader<'a> {
     tree: &'a Tree,
     config: &'a mut Config,
     teller: Teller<'a>,
-    /// What is being read; it was not yet said that it is left out.
+    /// What is being read, as long as it was not yet said that it is left out.
     part: Option<Part>,
     /// Something is wrong with it.
     bad: bool,
