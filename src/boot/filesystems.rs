@@ -149,7 +149,7 @@ impl Options {
             // The kernel does not know the filesystem: perhaps a module does.
             Err(Errno::ENODEV) if !flags.has(Flags::BIND) => {
                 let Some(modules) = Modules::open() else { return result };
-                modules.load([kind.to_bytes()].into_iter());
+                modules.load(false, &mut [kind.to_bytes()].into_iter());
                 mount::mount(Some(source), target, Some(kind), flags, data)
             }
             result => result,

@@ -46,14 +46,15 @@ impl Modules {
         }
     }
 
-    /// Loads these and what they need, in this order.
-    pub(super) fn load<'n>(&self, names: impl Iterator<Item = &'n [u8]>) {
+    /// Loads these and what they need, in this order. `asked`: one that is
+    /// missing or fails is worth a line.
+    pub(super) fn load(&self, asked: bool, names: &mut dyn Iterator<Item = &[u8]>) {
         let soft = self.map(c"modules.softdep");
         let mut wanted = Vec::<Wanted, { limits::MODULES }>::new();
         for name in names {
             let before =
                 index::soft_needs(&soft, name).map(|name| Wanted { name, asked: false, module: None });
-            let itself = Wanted { name, asked: true, module: None };
+            let itself = Wanted { name, asked, module: None };
             for one in before.chain([itself]) {
                 if wanted.push(one).is_err() {
                     warn!("module ", one.name, ": not loaded: no more than ", limits::MODULES, " at once");

@@ -111,7 +111,18 @@ pub(super) fn mount_others(fresh: bool) {
         }
         entry.complain(entry.mount());
     }
-    // Where shells and tools look for their own descriptors.
+}
+
+/// Where corm keeps what is its own.
+pub(super) fn make_own_directory() {
+    let result = fs::make_directory(CWD, c"/run/corm", 0o755);
+    if result != Err(Errno::EEXIST) {
+        complain(&[b"cannot make /run/corm"], result);
+    }
+}
+
+/// Where shells and tools look for their own descriptors.
+pub(super) fn link_descriptors() {
     let links = [
         (c"/proc/self/fd", c"/dev/fd"),
         (c"/proc/self/fd/0", c"/dev/stdin"),
@@ -121,10 +132,6 @@ pub(super) fn mount_others(fresh: bool) {
     for (target, path) in links {
         // Only a convenience, and there already where /dev is not fresh.
         let _ = fs::make_symlink(target, CWD, path);
-    }
-    let own = fs::make_directory(CWD, c"/run/corm", 0o755);
-    if own != Err(Errno::EEXIST) {
-        complain(&[b"cannot make /run/corm"], own);
     }
 }
 

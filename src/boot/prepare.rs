@@ -2,7 +2,7 @@
 //! loopback, sysctl.
 
 use super::{Found, complain};
-use crate::config::{Config, Pair};
+use crate::config::{Config, Network, Pair};
 use crate::limits;
 use crate::sys::interface::Stack;
 use crate::sys::{BorrowedFd, Errno, fs, machine};
@@ -14,13 +14,36 @@ pub fn prepare(config: &Config, found: &Found) {
         let name = config.bytes(name);
         complain(&[b"hostname ", name], machine::set_hostname(name));
     }
-    // A container's loopback is up, or not ours to turn on.
-    if !found.container {
-        let result = Stack::open().and_then(|stack| stack.turn_on(c"lo"));
-        complain(&[b"cannot turn on the loopback interface"], result);
+    if !found.container && uses_network(config) {
+        turn_on_loopback();
     }
     for pair in config.pairs(config.system.sysctl) {
         write_sysctl(config, pair, !config.system.modules.is_empty());
+    }
+}
+
+/// Whether a workload sees the machine's own network. Where none does, the
+/// loopback can wait: turning it on is a tenth of a boot's instructions.
+fn uses_network(config: &Config) -> bool {
+    config.workloads.iter().any(|workload| workload.privileged || workload.network == Network::Host)
+}
+
+fn turn_on_loopback() {
+    let result = Stack::open().and_then(|stack| stack.turn_on(c"lo"));
+    complain(&[b"cannot turn on the loopback interface"], result);
+}
+
+/// What nobody waits for, a third of a boot's system calls: the banner, what the
+/// kernel lacks, links in /dev, a loopback without users. To be called once the
+/// first workloads are on their way. Never waits.
+pub fn introduce(config: &Config, found: &Found) {
+    super::machine::banner();
+    // A container's /dev is its maker's, and its loopback is up or not ours to turn on.
+    if !found.container {
+        super::mounts::link_descriptors();
+        if !uses_network(config) {
+            turn_on_loopback();
+        }
     }
 }
 

@@ -110,7 +110,7 @@ pub(super) struct Slot {
 }
 
 impl Tree {
-    #[expect(clippy::declare_interior_mutable_const, reason = "for one static")]
+    #[expect(clippy::declare_interior_mutable_const, reason = "each use is a static's own first value")]
     pub const EMPTY: Tree = Tree { nodes: Vec::new(), nothing: NO_NODE };
 
     pub(super) fn clear(&mut self) {
