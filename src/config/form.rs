@@ -310,17 +310,24 @@ pub(super) fn is_within(path: &[u8], above: &[u8]) -> bool {
     path.strip_prefix(above).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
 }
 
+/// Letters, digits and these others, and at least one of them.
+#[inline(never)]
+fn is_made_of(text: &[u8], others: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|byte| byte.is_ascii_alphanumeric() || others.contains(byte))
+}
+
 /// A workload's name: it becomes a cgroup, a hostname and a prefix of log lines.
 pub(super) fn is_workload_name(text: &[u8]) -> bool {
     text.len() < crate::limits::WORKLOAD_NAME
-        && text.first().is_some_and(|first| *first != b'-')
-        && text.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        && is_made_of(text, b"-")
+        && !text.starts_with(b"-")
+        && !text.iter().any(u8::is_ascii_uppercase)
 }
 
 pub(super) fn is_hostname(text: &[u8]) -> bool {
     text.len() <= crate::limits::HOSTNAME
-        && text.first().is_some_and(u8::is_ascii_alphanumeric)
-        && text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+        && is_made_of(text, b"-.")
+        && !matches!(text.first(), Some(b'-' | b'.'))
 }
 
 /// An interface's name, as the kernel's dev_valid_name() has it.
@@ -334,7 +341,7 @@ pub(super) fn is_interface(text: &[u8]) -> bool {
 
 /// A kernel module's name: it is looked up in modules.dep, never as a path.
 pub(super) fn is_module(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    is_made_of(text, b"-_")
 }
 
 /// A setting below /proc/sys, with dots or slashes.

@@ -17,6 +17,8 @@
 //! The text and the tree are needed while reading only; their pages can be given
 //! back to the kernel afterwards.
 
+#[cfg(any(test, fuzzing))]
+pub mod events;
 mod form;
 mod graph;
 pub mod near;

@@ -14,9 +14,9 @@ use super::form::{Form, halves};
 use super::near::nearest;
 use super::schema::{self, Section};
 use super::source::{Location, Sources, Span, char_len};
-use super::token::{bare, decode, same};
+use super::token::{bare, same, word};
 use super::tree::{Kind, NodeId, ROOT, Tree};
-use crate::text::{Right, Show, Sink, Text};
+use crate::text::{Right, Show, Sink};
 use crate::{limits, put};
 
 /// Whoever wants to know what is wrong with a config.
@@ -229,7 +229,7 @@ impl Shown<'_> {
                 put!(*out, "first at ", first.file, ":", first.line, ":", first.column);
             }
             What::UnknownKey(section, _) => {
-                let word = self.word();
+                let word = word(self.token());
                 let home = schema::OF_WORKLOAD.iter().find(|home| home.key(word.as_bytes()).is_some());
                 match home {
                     Some(home) => put!(*out, "it belongs in ", home.title()),
@@ -238,7 +238,7 @@ impl Shown<'_> {
             }
             What::WrongKind(form, _) | What::WrongValue(form) => {
                 put!(*out, form.words().1);
-                list(out, self.word().as_bytes(), form.choices());
+                list(out, word(self.token()).as_bytes(), form.choices());
             }
             What::UnknownWorkload(table) => {
                 let mut names =
@@ -252,15 +252,6 @@ impl Shown<'_> {
             What::Cycle(_) => put!(*out, "drop one of these"),
             What::TooMany(many) => put!(*out, "at most ", many.most()),
         }
-    }
-
-    /// The key or string at the place, as far as it can be a misspelt one.
-    fn word(&self) -> Text<32> {
-        let mut word = Text::new();
-        for byte in decode(self.token()).take(32) {
-            word.put(&[byte]);
-        }
-        word
     }
 
     /// What the machine does without.

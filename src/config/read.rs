@@ -15,13 +15,13 @@ use super::form::{self, Form};
 use super::problem::{Many, Part, Problem, Report, Rule, Shown, Syntax, What, part_of};
 use super::schema::{Section, Use};
 use super::source::{Sources, Span};
-use super::token::{bare, decode, integer, same};
+use super::token::{bare, decode, integer, same, word};
 use super::toml::Parser;
 use super::tree::{Kind, NodeId, ROOT, Tree};
 use super::types::*;
 use super::{graph, users};
 use crate::limits;
-use crate::text::{Sink, Text};
+use crate::text::Text;
 use heapless::Vec;
 
 /// What came of reading a config.
@@ -204,7 +204,7 @@ struct Reader<'a> {
     tree: &'a Tree,
     config: &'a mut Config,
     teller: Teller<'a>,
-    /// What is being read; it was not yet said that it is left out.
+    /// What is being read, as long as it was not yet said that it is left out.
     part: Option<Part>,
     /// Something is wrong with it.
     bad: bool,
@@ -276,11 +276,7 @@ impl Reader<'_> {
             self.bad = true;
             return;
         }
-        // Longer than any key: what is cut off makes no other key of it.
-        let mut name = Text::<32>::new();
-        for byte in decode(self.sources.bytes(node.key)).take(32) {
-            name.put(&[byte]);
-        }
+        let name = word(self.sources.bytes(node.key));
         match section.key(name.as_bytes()) {
             None => {
                 self.wrong(node.key, What::UnknownKey(section, table));

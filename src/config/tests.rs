@@ -1,8 +1,7 @@
 //! The reader against a corpus of documents, against the `toml` crate, and
 //! against documents nobody wrote.
 
-use super::token::{decode, integer};
-use super::tree::{Kind, NodeId, ROOT};
+use super::events::{Event, tell};
 use super::*;
 use crate::text::{Show, Sink};
 use std::path::{Path, PathBuf};
@@ -64,25 +63,11 @@ fn fine(text: &str) -> Box<Config> {
 
 impl Read {
     /// The tree as the `toml` crate would have it.
-    fn value(&self, id: NodeId) -> ::toml::Value {
-        use ::toml::Value;
-        let node = self.tree.node(id);
-        let token = self.sources.bytes(node.value);
-        match node.kind {
-            Kind::Nothing => panic!("a value that could not be read"),
-            Kind::Text => Value::String(self.string(node.value)),
-            Kind::Integer => Value::Integer(integer(token).unwrap()),
-            Kind::Boolean => Value::Boolean(token == b"true"),
-            Kind::Array => Value::Array(self.tree.children(id).map(|child| self.value(child)).collect()),
-            Kind::Inline | Kind::Table | Kind::Implied | Kind::Dotted => {
-                let entry = |child| (self.string(self.tree.node(child).key), self.value(child));
-                Value::Table(self.tree.children(id).map(entry).collect())
-            }
-        }
-    }
-
-    fn string(&self, token: Span) -> String {
-        String::from_utf8(decode(self.sources.bytes(token)).collect()).unwrap()
+    fn value(&self) -> ::toml::Value {
+        let mut events = Vec::new();
+        tell(&self.sources, &self.tree, &mut |event| events.push(event));
+        let mut events = events.into_iter();
+        value(events.next().unwrap(), &mut events)
     }
 
     /// Was the text the TOML we read? Its values may still be of no use to anybody.
@@ -92,6 +77,34 @@ impl Read {
 
     fn name(&self, workload: &Workload) -> &str {
         core::str::from_utf8(self.config.bytes(workload.name)).unwrap()
+    }
+}
+
+/// The value whose first event was `first`.
+fn value(first: Event, events: &mut impl Iterator<Item = Event>) -> ::toml::Value {
+    use ::toml::Value;
+    match first {
+        Event::Text(text) => Value::String(text),
+        Event::Integer(integer) => Value::Integer(integer),
+        Event::Boolean(boolean) => Value::Boolean(boolean),
+        Event::ArrayStart => {
+            let mut array = Vec::new();
+            loop {
+                match events.next().unwrap() {
+                    Event::End => return Value::Array(array),
+                    first => array.push(value(first, events)),
+                }
+            }
+        }
+        Event::TableStart => {
+            let mut table = ::toml::Table::new();
+            while let Some(Event::Key(key)) = events.next() {
+                let first = events.next().unwrap();
+                table.insert(key, value(first, events));
+            }
+            Value::Table(table)
+        }
+        Event::Key(_) | Event::End => unreachable!("no value"),
     }
 }
 
@@ -106,7 +119,7 @@ fn assert_means_the_same(text: &[u8], what: &dyn core::fmt::Display) {
         Ok(table) => table,
         Err(error) => panic!("{what}: accepted, but not by toml: {error}\n{text:?}"),
     };
-    assert_eq!(read.value(ROOT), ::toml::Value::Table(theirs), "{what}: {text:?}");
+    assert_eq!(read.value(), ::toml::Value::Table(theirs), "{what}: {text:?}");
 }
 
 fn corpus(folder: &str) -> Vec<PathBuf> {
