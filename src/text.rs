@@ -27,10 +27,36 @@ pub trait Show {
 /// Puts each argument into a [`Sink`], in order.
 #[macro_export]
 macro_rules! put {
-    ($out:expr $(, $piece:expr)* $(,)?) => {{
-        let out: &mut dyn $crate::text::Sink = &mut $out;
-        $($crate::text::Show::show(&$piece, out);)*
-    }};
+    ($out:expr, $($piece:tt)*) => { $crate::pieces!([$crate::text::fill, &mut $out] [] [] $($piece)*) };
+}
+
+/// Calls a function with pieces of text as a template and what goes into it: the
+/// literals in one string, a NUL for each of the others. One call is much less
+/// code than one for each piece, and most of corm's code says something.
+#[macro_export]
+macro_rules! pieces {
+    ([$function:path, $($argument:expr),+] [$($template:tt)*] [$($value:expr),*]) => {
+        $function($($argument,)+ concat!($($template)*), &[$(&$value as &dyn $crate::text::Show),*])
+    };
+    ($call:tt [$($template:tt)*] [$($value:expr),*] $literal:literal $(, $($rest:tt)*)?) => {
+        $crate::pieces!($call [$($template)* $literal,] [$($value),*] $($($rest)*)?)
+    };
+    ($call:tt [$($template:tt)*] [$($value:expr),*] $next:expr $(, $($rest:tt)*)?) => {
+        $crate::pieces!($call [$($template)* "\0",] [$($value,)* $next] $($($rest)*)?)
+    };
+}
+
+/// Puts a template, with each NUL in it replaced by the next value. See [`pieces!`](crate::pieces).
+pub fn fill(out: &mut dyn Sink, template: &str, values: &[&dyn Show]) {
+    let mut values = values.iter();
+    for text in template.as_bytes().split(|byte| *byte == 0) {
+        if !text.is_empty() {
+            out.put(text);
+        }
+        if let Some(value) = values.next() {
+            value.show(out);
+        }
+    }
 }
 
 /// Up to `N` bytes of text.

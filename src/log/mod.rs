@@ -19,7 +19,7 @@ pub mod capture;
 use crate::limits;
 use crate::sys::fs::{self, Open};
 use crate::sys::{BorrowedFd, OwnedFd, clock, io, kernel_log};
-use crate::text::{Right, Show, Sink, Text, Zeros};
+use crate::text::{self, Right, Show, Sink, Text, Zeros};
 use core::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering::Relaxed};
 
 /// Severities as in syslog(3); a smaller number is worse.
@@ -39,26 +39,29 @@ pub type Line = Text<{ limits::LOG_LINE }>;
 
 #[macro_export]
 macro_rules! error {
-    ($($piece:expr),+ $(,)?) => { $crate::say!($crate::log::Level::Error, $($piece),+) };
+    ($($piece:tt)+) => { $crate::say!($crate::log::Level::Error, $($piece)+) };
 }
 
 #[macro_export]
 macro_rules! warn {
-    ($($piece:expr),+ $(,)?) => { $crate::say!($crate::log::Level::Warn, $($piece),+) };
+    ($($piece:tt)+) => { $crate::say!($crate::log::Level::Warn, $($piece)+) };
 }
 
 #[macro_export]
 macro_rules! info {
-    ($($piece:expr),+ $(,)?) => { $crate::say!($crate::log::Level::Info, $($piece),+) };
+    ($($piece:tt)+) => { $crate::say!($crate::log::Level::Info, $($piece)+) };
 }
 
 #[macro_export]
 macro_rules! say {
-    ($level:expr, $($piece:expr),+ $(,)?) => {{
-        let mut line = $crate::log::Line::new();
-        $crate::put!(line, $($piece),+);
-        $crate::log::emit($level, b"corm", line.as_bytes());
-    }};
+    ($level:expr, $($piece:tt)+) => { $crate::pieces!([$crate::log::say, $level] [] [] $($piece)+) };
+}
+
+/// Says one line in corm's own name. Called through the macros.
+pub fn say(level: Level, template: &str, values: &[&dyn Show]) {
+    let mut line = Line::new();
+    text::fill(&mut line, template, values);
+    emit(level, b"corm", line.as_bytes());
 }
 
 const NONE: i32 = -1;

@@ -10,15 +10,12 @@ macro_rules! known {
     ($($name:ident $text:literal)*) => {
         impl Errno {
             $(pub const $name: Errno = Errno(libc::$name as u16);)*
-
-            /// The symbol and the sentence, for those that corm can meet.
-            fn words(self) -> Option<(&'static str, &'static str)> {
-                match self {
-                    $(Errno::$name => Some((stringify!($name), $text)),)*
-                    _ => None,
-                }
-            }
         }
+
+        static NUMBERS: &[u16] = &[$(libc::$name as u16),*];
+        /// In the same order, each with a NUL behind it: one text instead of a
+        /// table of pointers into it.
+        static WORDS: &str = concat!($($text, " (", stringify!($name), ")\0"),*);
     };
 }
 
@@ -97,13 +94,9 @@ impl Errno {
 
 impl Show for Errno {
     fn show(&self, out: &mut dyn Sink) {
-        match self.words() {
-            Some((name, sentence)) => {
-                out.put(sentence.as_bytes());
-                out.put(b" (");
-                out.put(name.as_bytes());
-                out.put(b")");
-            }
+        let mut words = NUMBERS.iter().zip(WORDS.as_bytes().split(|byte| *byte == 0));
+        match words.find(|(number, _)| **number == self.0) {
+            Some((_, words)) => out.put(words),
             None => {
                 out.put(b"errno ");
                 u64::from(self.0).show(out);
