@@ -23,7 +23,7 @@
 //! panic: the release link fails while anything could (`sys::panic`), so there is
 //! no indexing, no `unwrap`, no `core::fmt` ([`text`] instead), and every capacity
 //! is in [`limits`], with its reason.
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(not(any(test, fuzzing)), no_std)]
 #![deny(unsafe_code)]
 
 pub mod boot;

@@ -46,7 +46,7 @@ fn busyboxs_halt_halts_and_leaves_the_power_on() -> Result<()> {
 
 #[test]
 fn ctrl_alt_del_reboots() -> Result<()> {
-    if board().arch != Arch::X86_64 || board().qemu.bus == corm_qemu::board::Bus::Mmio {
+    if board().arch != Arch::X86_64 || board().machine.bus == corm_qemu::board::Bus::Mmio {
         // Only q35 has a PC keyboard; the signal itself is tested with kill -INT.
         assert_eq!(ends_by("kill -INT 1")?.0, End::Reboot);
         return Ok(());

@@ -56,8 +56,7 @@ fn ten_thousand_orphans_are_reaped() -> Result<()> {
 command = ["/bin/sh", "-c", '''
 i=0
 while [ $i -lt 100 ]; do
-    j=0
-    while [ $j -lt 100 ]; do (: & ) ; j=$((j+1)); done
+    (j=0; while [ $j -lt 100 ]; do : & j=$((j+1)); done)
     i=$((i+1))
 done
 echo made 10000''']
@@ -86,7 +85,8 @@ root = "/"
 namespaces = { pid = "host" }
 restart = "never"
 "#;
-    let script = "usleep 300000; echo left=$(cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c 'sleep 1000')";
+    let script =
+        "usleep 300000; echo left=$(cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c 's[l]eep 1000')";
     let machine = boot(&(config.to_owned() + &probe(&["parent"], script)))?;
     let seen = Seen::by_probe(&machine)?;
     assert_eq!(seen.value("left")?, "0", "{}", machine.console());
@@ -121,7 +121,7 @@ restart = "never"
 fn a_flood_of_output_loses_no_line_and_holds_nobody_up() -> Result<()> {
     let config = r#"
 [workload.flood]
-command = ["/bin/busybox", "seq", "-f", "line %05g of the flood", "1", "3000"]
+command = ["/bin/busybox", "sh", "-c", "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line $i of the flood; done"]
 restart = "never"
 
 [workload.calm]
@@ -132,8 +132,8 @@ command = ["/bin/busybox", "sh", "-c", "printf 'esc \\033[2J end\\n'; printf 'no
 restart = "never"
 "#;
     let script = r#"
-while ! dmesg | grep -q 'line 03000 of the flood'; do usleep 200000; done
-echo lines=$(dmesg | grep -c 'flood: line .* of the flood')
+while ! dmesg | grep -q 'line 3000 of the floo[d]'; do usleep 200000; done
+echo lines=$(dmesg | grep -c 'flood: line .* of the floo[d]')
 "#;
     // A kernel log that holds all of it.
     let options = Options { append: "log_buf_len=4M".to_owned(), ..Options::default() };
@@ -178,7 +178,7 @@ command = ["/bin/busybox", "echo", "I must not run"]
     let machine = boot(config)?;
     machine.wait_for("/dev/no-such-disk")?;
     machine.wait_for("rescue")?;
-    machine.wait_for("# ")?;
+    machine.wait_for("built-in shell")?;
     machine.send("echo shell $((6 * 7))\n")?;
     machine.wait_for("shell 42")?;
     machine.send("reboot -f\n")?;

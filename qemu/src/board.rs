@@ -39,6 +39,9 @@ pub struct Qemu {
     pub cpus: u32,
     /// What virtio devices are plugged into.
     pub bus: Bus,
+    /// The emulated machine has no other clock to measure its TSC with.
+    #[serde(default)]
+    pub tell_tsc_frequency: bool,
     /// Anything else.
     #[serde(default)]
     pub args: Vec<String>,

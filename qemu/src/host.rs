@@ -137,3 +137,24 @@ pub fn has_kvm(arch: Arch) -> bool {
         Arch::Armv7 => false,
     }
 }
+
+/// How fast the time stamp counter of an emulated PC runs, in kHz: as this
+/// computer's, which QEMU passes on; where there is none it counts nanoseconds.
+pub fn tsc_khz() -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::time::{Duration, Instant};
+        let now = || {
+            // SAFETY: rdtsc reads a register and touches no memory; every x86_64 has it.
+            (unsafe { std::arch::x86_64::_rdtsc() }, Instant::now())
+        };
+        let (first_count, first_time) = now();
+        std::thread::sleep(Duration::from_millis(20));
+        let (last_count, last_time) = now();
+        let microseconds = last_time.duration_since(first_time).as_micros().max(1);
+        let counts = u128::from(last_count.wrapping_sub(first_count));
+        u64::try_from(counts * 1000 / microseconds).unwrap_or(1_000_000)
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    1_000_000
+}

@@ -166,7 +166,11 @@ impl Image {
 
     fn complete(self, kernel: &Kernel) -> Result<Archive> {
         let mut archive = Archive::default();
+        let other = std::env::var_os("INIT").filter(|path| !path.is_empty()).map(PathBuf::from);
         match &self.init {
+            None if other.is_some() => {
+                archive.put("/init", Node::HostFile { path: other.unwrap_or_default() })
+            }
             Some(program) => archive.put("/init", Node::File { content: program.clone(), mode: 0o755 }),
             None => archive.put("/init", Node::HostFile { path: device::release(self.board.arch)? }),
         }

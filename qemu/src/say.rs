@@ -11,6 +11,13 @@ pub fn quietly() {
     QUIET.store(true, Ordering::Relaxed);
 }
 
+/// The same, unless a person is watching.
+pub fn quietly_unless_terminal() {
+    if !std::io::stderr().is_terminal() {
+        quietly();
+    }
+}
+
 /// Something starts that may take a while, or is worth knowing.
 pub fn doing(verb: &str, what: impl Display) {
     if !QUIET.load(Ordering::Relaxed) {

@@ -63,8 +63,8 @@ impl CommandLine {
                 if let Err(why) = found.set(name, value) {
                     report(Trouble { name, value, why });
                 }
-            } else if [&b"quiet"[..], b"debug", b"loglevel", b"ignore_loglevel"].contains(&name) {
-                found.kernel_log = true;
+            } else {
+                found.kernel_log |= KERNEL_LOG.contains(&name);
             }
         }
         found
@@ -73,7 +73,10 @@ impl CommandLine {
     /// Takes what follows `corm.`.
     fn set(&mut self, name: &[u8], value: Option<&[u8]>) -> Result<(), Why> {
         match (name, value) {
-            (b"log", Some(level)) => self.log = log_level(level).ok_or(Why::NoLevel)?,
+            (b"log", Some(word)) => {
+                let level = LEVELS.iter().find(|(name, _)| *name == word);
+                self.log = level.ok_or(Why::NoLevel)?.1;
+            }
             (b"rescue", None | Some(b"1")) => self.rescue = true,
             (b"rescue", Some(b"0")) => self.rescue = false,
             (b"rescue", Some(_)) => return Err(Why::NoSwitch),
@@ -81,19 +84,10 @@ impl CommandLine {
                 if !path.starts_with(b"/") {
                     return Err(Why::NotAbsolute);
                 }
-                let mut kept = Vec::new();
-                kept.extend_from_slice(path).and_then(|()| kept.push(0).map_err(|_| Default::default()))?;
-                self.config = kept;
+                self.config.clear();
+                keep(&mut self.config, path)?;
             }
-            (b"mask", Some(workload)) if !workload.is_empty() => {
-                let before = self.masked.len();
-                let masked = &mut self.masked;
-                let kept = masked.extend_from_slice(workload).is_ok() && masked.push(0).is_ok();
-                if !kept {
-                    masked.truncate(before);
-                    return Err(Why::NoRoom);
-                }
-            }
+            (b"mask", Some(workload)) if !workload.is_empty() => keep(&mut self.masked, workload)?,
             (b"log" | b"config" | b"mask", _) => return Err(Why::NoValue),
             _ => return Err(Why::Unknown),
         }
@@ -101,18 +95,18 @@ impl CommandLine {
     }
 }
 
-/// `Some(None)`: nothing is shown.
-fn log_level(name: &[u8]) -> Option<Option<Level>> {
-    Some(match name {
-        b"off" => None,
-        b"error" => Some(Level::Error),
-        b"warn" => Some(Level::Warn),
-        b"notice" => Some(Level::Notice),
-        b"info" => Some(Level::Info),
-        b"debug" => Some(Level::Debug),
-        _ => return None,
-    })
-}
+/// The words of `corm.log=`; `None`: nothing is shown.
+static LEVELS: [(&[u8], Option<Level>); 6] = [
+    (b"off", None),
+    (b"error", Some(Level::Error)),
+    (b"warn", Some(Level::Warn)),
+    (b"notice", Some(Level::Notice)),
+    (b"info", Some(Level::Info)),
+    (b"debug", Some(Level::Debug)),
+];
+
+/// Parameters that say what the kernel is to print.
+static KERNEL_LOG: [&[u8]; 4] = [b"quiet", b"debug", b"loglevel", b"ignore_loglevel"];
 
 /// A parameter that is not followed, and why.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -133,11 +127,15 @@ pub enum Why {
     NoRoom,
 }
 
-/// heapless's only failure is a full vector.
-impl From<heapless::CapacityError> for Why {
-    fn from(_: heapless::CapacityError) -> Why {
-        Why::NoRoom
+/// Adds text and a NUL, or nothing.
+fn keep(to: &mut heapless::VecView<u8>, text: &[u8]) -> Result<(), Why> {
+    if text.len() >= to.capacity().saturating_sub(to.len()) {
+        return Err(Why::NoRoom);
     }
+    // There is room for both.
+    let _ = to.extend_from_slice(text);
+    let _ = to.push(0);
+    Ok(())
 }
 
 impl Show for Trouble<'_> {

@@ -11,7 +11,7 @@ use crate::config::{Config, Mount};
 use crate::sys::fs::{self, Follow};
 use crate::sys::mount::{self, Flags};
 use crate::sys::{BorrowedFd, Errno};
-use crate::text::{Sink, Text};
+use crate::text::{Show, Sink, Text};
 use crate::{error, limits};
 use core::ffi::CStr;
 
@@ -23,23 +23,12 @@ pub(super) fn mount_all(config: &Config, patience: &mut Patience) -> bool {
     let deepest = config.mounts.iter().map(|mount| depth(config, mount)).max().unwrap_or(0);
     for level in 0..=deepest {
         for mount in config.mounts.iter().filter(|mount| depth(config, mount) == level) {
-            let Err(failure) = mount_one(config, mount, patience) else { continue };
-            let (target, source, kind) =
-                (config.bytes(mount.target), config.bytes(mount.source), config.bytes(mount.kind));
-            let required = if mount.required { "; it is required" } else { "" };
-            match failure {
-                Failure::NoDevice => {
-                    error!("mount ", target, ": no ", source, " after ", Patience::SECONDS, "s", required);
-                }
-                Failure::TooLong => error!("mount ", target, ": its options are too long", required),
-                Failure::Directory(errno) => {
-                    error!("mount ", target, ": cannot make the directory: ", errno, required);
-                }
-                Failure::Mount(errno) => {
-                    error!("mount ", target, ": ", kind, " on ", source, ": ", errno, hint(errno), required);
-                }
+            if let Err(failure) = mount_one(config, mount, patience) {
+                let (target, source) = (config.bytes(mount.target), config.bytes(mount.source));
+                let required = if mount.required { "; it is required" } else { "" };
+                error!("mount ", target, " from ", source, ": ", failure, required);
+                complete &= !mount.required;
             }
-            complete &= !mount.required;
         }
     }
     complete
@@ -57,12 +46,25 @@ enum Failure {
     Mount(Errno),
 }
 
-fn hint(errno: Errno) -> &'static str {
-    match errno {
-        Errno::EINVAL => ": another filesystem, or options it does not know; the kernel log may say more",
-        Errno::ENODEV => ": neither in this kernel nor among its modules",
-        Errno::ENOENT => ": the source is missing",
-        _ => "",
+impl Show for Failure {
+    fn show(&self, out: &mut dyn Sink) {
+        let (what, errno, hint) = match self {
+            Failure::NoDevice => return crate::put!(*out, "no such device after ", Patience::SECONDS, "s"),
+            Failure::TooLong => return out.put(b"its options are too long"),
+            Failure::Directory(errno) => ("cannot make the directory: ", errno, ""),
+            Failure::Mount(errno) => (
+                "",
+                errno,
+                match *errno {
+                    Errno::EINVAL => {
+                        ": another filesystem, or options it does not know; the kernel log may say more"
+                    }
+                    Errno::ENODEV => ": its type is neither in this kernel nor among its modules",
+                    _ => "",
+                },
+            ),
+        };
+        crate::put!(*out, what, errno, hint);
     }
 }
 
@@ -147,7 +149,7 @@ impl Options {
             // The kernel does not know the filesystem: perhaps a module does.
             Err(Errno::ENODEV) if !flags.has(Flags::BIND) => {
                 let Some(modules) = Modules::open() else { return result };
-                modules.load([kind.to_bytes()].into_iter());
+                modules.load(false, &mut [kind.to_bytes()].into_iter());
                 mount::mount(Some(source), target, Some(kind), flags, data)
             }
             result => result,

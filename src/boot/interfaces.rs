@@ -1,11 +1,13 @@
 //! Static addresses of the machine's own interfaces.
 
+use super::complain;
 use super::late::Patience;
 use crate::config::{Config, Interface};
 use crate::sys::Errno;
 use crate::sys::interface::Stack;
 use crate::text::{Show, Sink};
 use crate::{info, warn};
+use core::ffi::CStr;
 
 /// Waits for each interface of `[network]` and configures it.
 pub(super) fn configure(config: &Config, patience: &mut Patience) {
@@ -14,35 +16,37 @@ pub(super) fn configure(config: &Config, patience: &mut Patience) {
     }
     let stack = match Stack::open() {
         Ok(stack) => stack,
-        Err(errno) => return warn!("cannot configure the network: ", errno),
+        Err(errno) => return complain(&[b"cannot configure the network"], Err(errno)),
     };
     for interface in &config.interfaces {
         let name = config.c_str(interface.name);
-        if !patience.wait_for(&mut || stack.find(name) != Err(Errno::ENODEV)) {
-            warn!(
-                "network ",
-                name,
-                ": not there after ",
-                Patience::SECONDS,
-                "s; is its driver among the modules?"
-            );
-            continue;
-        }
-        match configure_one(config, interface, &stack) {
-            Ok(()) => info!("network ", name, ": ", Address(interface.address), "/", interface.prefix),
-            Err((what, errno)) => warn!("network ", name, ": cannot ", what, ": ", errno),
+        if patience.wait_for(&mut || stack.find(name) != Err(Errno::ENODEV)) {
+            configure_one(name, interface, &stack);
+        } else {
+            let seconds = Patience::SECONDS;
+            warn!("network ", name, ": not there after ", seconds, "s; is its driver among the modules?");
         }
     }
 }
 
-fn configure_one(config: &Config, interface: &Interface, stack: &Stack) -> Result<(), (&'static str, Errno)> {
-    let name = config.c_str(interface.name);
-    let address = stack.set_address(name, interface.address, interface.prefix);
-    address.map_err(|errno| ("set its address", errno))?;
-    stack.turn_on(name).map_err(|errno| ("turn it on", errno))?;
-    match interface.gateway.map(|gateway| stack.set_gateway(gateway)) {
-        None | Some(Ok(()) | Err(Errno::EEXIST)) => Ok(()),
-        Some(Err(errno)) => Err(("set its gateway", errno)),
+fn configure_one(name: &CStr, interface: &Interface, stack: &Stack) {
+    let mut what: &[u8] = b": cannot set its address";
+    let mut result = stack.set_address(name, interface.address, interface.prefix);
+    if result.is_ok() {
+        what = b": cannot turn it on";
+        result = stack.turn_on(name);
+    }
+    if result.is_ok()
+        && let Some(gateway) = interface.gateway
+    {
+        what = b": cannot set its gateway";
+        result = stack.set_gateway(gateway);
+    }
+    match result {
+        Ok(()) | Err(Errno::EEXIST) => {
+            info!("network ", name, ": ", Address(interface.address), "/", interface.prefix);
+        }
+        Err(_) => complain(&[b"network ", name.to_bytes(), what], result),
     }
 }
 

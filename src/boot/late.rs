@@ -7,7 +7,7 @@
 
 use super::Found;
 use super::modules::Modules;
-use super::{filesystems, interfaces, prepare};
+use super::{filesystems, interfaces, prepare, stdio};
 use crate::config::Config;
 use crate::limits;
 use crate::sys::{clock, time};
@@ -19,13 +19,21 @@ pub fn has_late_work(config: &Config) -> bool {
 
 /// Modules, interfaces, mounts. The exit status of the child it runs in: 0, or
 /// 1 when something `required` failed.
-pub fn late(config: &Config, _found: &Found) -> u8 {
+pub fn late(config: &Config, found: &Found) -> u8 {
     load_modules(config);
-    let mut patience = Patience::new();
+    if !found.console && !config.system.modules.is_empty() {
+        // virtio_console's ports come some time after the module; a machine
+        // may as well have no console, so this is short, and no line if in vain.
+        Patience::new(CONSOLE).wait_for(&mut || stdio::open_console().is_some());
+    }
+    let mut patience = Patience::new(Patience::SECONDS * 1000);
     interfaces::configure(config, &mut patience);
     let complete = filesystems::mount_all(config, &mut patience);
     u8::from(!complete)
 }
+
+/// Milliseconds in which a console's driver finds its console.
+const CONSOLE: u64 = 500;
 
 /// Modules, and the sysctls that only they brought.
 fn load_modules(config: &Config) {
@@ -39,11 +47,11 @@ fn load_modules(config: &Config) {
         *missing = !prepare::has_sysctl(config, pair);
     }
     if let Some(modules) = Modules::open() {
-        modules.load(names.iter().map(|name| config.bytes(*name)));
+        modules.load(true, &mut names.iter().map(|name| config.bytes(*name)));
     }
     for (missing, pair) in missing.iter().zip(sysctls) {
         if *missing {
-            prepare::report_sysctl(config, pair, prepare::write_sysctl(config, pair));
+            prepare::write_sysctl(config, pair, false);
         }
     }
 }
@@ -57,8 +65,8 @@ impl Patience {
     /// Slow USB disks take 5 to 8 seconds to appear.
     pub(super) const SECONDS: u64 = 10;
 
-    fn new() -> Patience {
-        Patience { until: clock::now().saturating_add(Self::SECONDS * 1000) }
+    fn new(millis: u64) -> Patience {
+        Patience { until: clock::now().saturating_add(millis) }
     }
 
     /// Waits for `there`, with looks further and further apart: what is there at

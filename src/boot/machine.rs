@@ -7,13 +7,12 @@ use crate::text::{Bytes, Sink, Text};
 use crate::{info, warn};
 use core::ffi::CStr;
 
-/// `corm 0.1.0 on BOARD, Linux RELEASE MACHINE, n cpus, memory`.
+/// `version 0.1.0 on BOARD, Linux RELEASE MACHINE, n cpus, memory`.
 pub(super) fn banner() {
     let names = Names::read();
     let cpus = machine::processors();
     info!(
-        env!("CARGO_PKG_VERSION"),
-        " on ",
+        concat!("version ", env!("CARGO_PKG_VERSION"), " on "),
         board(),
         ", Linux ",
         names.release(),
@@ -66,10 +65,16 @@ fn report_missing() {
     };
     let mut buffer = [0; 128];
     let path = c"/sys/fs/cgroup/cgroup.controllers";
-    let controllers = fs::read_file(BorrowedFd::CWD, path, &mut buffer).unwrap_or(&[]).trim_ascii();
-    for wanted in ["cpu", "cpuset", "io", "memory", "pids"] {
-        if !controllers.split(|&byte| byte == b' ').any(|have| have == wanted.as_bytes()) {
-            note("cgroup controller ", wanted);
+    match fs::read_file(BorrowedFd::CWD, path, &mut buffer) {
+        Err(_) => note("", "cgroup v2"),
+        Ok(controllers) => {
+            let have =
+                |wanted: &[u8]| controllers.trim_ascii().split(|&byte| byte == b' ').any(|one| one == wanted);
+            for wanted in ["cpu", "cpuset", "io", "memory", "pids"] {
+                if !have(wanted.as_bytes()) {
+                    note("cgroup controller ", wanted);
+                }
+            }
         }
     }
     if !machine::has_seccomp_filter() {

@@ -1,11 +1,12 @@
 //! What PID 1 does before it has workloads.
 //!
-//! Three parts, by what they may cost:
+//! Four parts, by what they may cost:
 //!
 //! - [`early`] runs before anything else and is on the critical path of every
 //!   boot: a fixed list of mounts, a usable stdio, the kernel command line, the
 //!   log. Each system call in it is there for a reason, and none can wait.
 //! - [`prepare`] needs the config and cannot wait either: hostname, loopback, sysctl.
+//! - [`introduce`] is what can follow the start of workloads.
 //! - [`late`] may wait (for a device, an interface, a slow module), so it runs in
 //!   a child process that shares PID 1's mount and network namespaces; workloads
 //!   marked `early` run beside it.
@@ -27,10 +28,11 @@ mod stdio;
 
 pub use command_line::CommandLine;
 pub use late::{has_late_work, late};
-pub use prepare::prepare;
+pub use prepare::{introduce, prepare};
 pub use stdio::console;
 
 use crate::sys::fs::{self, Follow};
+use crate::sys::machine as sys_machine;
 use crate::sys::power::{self, Power};
 use crate::sys::{BorrowedFd, Errno};
 use crate::{limits, log, warn};
@@ -51,45 +53,62 @@ pub struct Found {
 pub fn early() -> Found {
     let bound = mounts::bind_root();
     let proc = mounts::PROC.mount();
-    let container = is_container();
+    // Where nobody has mounted /proc yet, there are cheaper ways to know a machine.
+    let container = !(proc.is_ok() && sys_machine::has_kernel_threads()) && is_container();
     let dev = if container { Ok(()) } else { mounts::DEV.mount() };
     if !matches!(dev, Ok(()) | Err(Errno::EBUSY)) {
         mounts::make_dev();
     }
     let console = stdio::is_open() || console();
-    let command_line = read_command_line(container);
-    log::start(command_line.log, command_line.kernel_log);
+    if container {
+        // The kernel log and the command line are the machine's: stderr it is, and no overrides.
+        mounts::PROC.complain(proc);
+        mounts::make_own_directory();
+        return Found { container, console, command_line: CommandLine::EMPTY };
+    }
+    let command_line = start_log();
 
     // Only now is there a log to complain to.
-    let fresh = proc.is_ok();
-    for (entry, result) in [(&mounts::PROC, proc), (&mounts::DEV, dev)] {
-        match result {
-            Ok(()) | Err(Errno::EBUSY) => {}
-            Err(errno) => entry.complain(errno),
-        }
-    }
-    if container {
-        return Found { container, console, command_line };
-    }
-    for (what, result) in [
-        ("make a root that sandboxes can leave", bound),
-        ("make mounts private", mounts::make_private()),
-        ("have ctrl-alt-del as a signal", power::power(Power::CtrlAltDelIsASignal)),
-    ] {
-        if let Err(errno) = result {
-            warn!("cannot ", what, ": ", errno);
-        }
-    }
-    mounts::mount_others(fresh);
-    if let Err(errno) = fs::make_directory(BorrowedFd::CWD, c"/run/corm", 0o755)
-        && errno != Errno::EEXIST
-    {
-        warn!("cannot make /run/corm: ", errno);
-    }
-    machine::banner();
+    mounts::PROC.complain(proc);
+    mounts::DEV.complain(dev);
+    complain(&[b"cannot make a root that sandboxes can leave"], bound);
+    complain(&[b"cannot make mounts private"], mounts::make_private());
+    complain(&[b"cannot have ctrl-alt-del as a signal"], power::power(Power::CtrlAltDelIsASignal));
+    mounts::mount_others(proc.is_ok());
+    mounts::make_own_directory();
     // Its name may be in /sys, which was not there before.
     let console = console || stdio::console();
     Found { container, console, command_line }
+}
+
+/// Reads the kernel command line and starts the log as it wants it.
+fn start_log() -> CommandLine {
+    let mut buffer = [0; limits::COMMAND_LINE];
+    let line = fs::read_file(BorrowedFd::CWD, c"/proc/cmdline", &mut buffer);
+    let mut troubled = false;
+    let text = line.unwrap_or(&[]);
+    let command_line = CommandLine::parse(text, &mut |_| troubled = true);
+    log::start(command_line.log, command_line.kernel_log);
+    complain(&[b"cannot read the kernel command line"], line.map(drop));
+    if text.len() == limits::COMMAND_LINE {
+        warn!("kernel command line: only the first ", text.len(), " bytes are read");
+    }
+    if troubled {
+        CommandLine::parse(text, &mut |trouble| warn!(trouble));
+    }
+    command_line
+}
+
+/// The one line for what failed and is not fatal: what corm was doing, to what
+/// (the pieces), and what the kernel said. A function, not a macro, for its size.
+fn complain(pieces: &[&[u8]], result: Result<(), Errno>) {
+    if let Err(errno) = result {
+        let mut what = log::Line::new();
+        for piece in pieces {
+            crate::put!(what, piece);
+        }
+        warn!(what, ": ", errno);
+    }
 }
 
 /// Whether this is the first process of a pid namespace other than the machine's.
@@ -98,24 +117,4 @@ pub fn is_container() -> bool {
     const THE_MACHINE_S: u64 = 0xEFFF_FFFC;
     fs::stat(BorrowedFd::CWD, c"/proc/self/ns/pid", Follow::Yes)
         .is_ok_and(|namespace| namespace.inode != THE_MACHINE_S)
-}
-
-/// A container has the machine's command line in its /proc, which is not for it.
-fn read_command_line(container: bool) -> CommandLine {
-    if container {
-        return CommandLine::EMPTY;
-    }
-    let mut buffer = [0; limits::COMMAND_LINE];
-    match fs::read_file(BorrowedFd::CWD, c"/proc/cmdline", &mut buffer) {
-        Ok(line) => {
-            if line.len() == limits::COMMAND_LINE {
-                warn!("kernel command line: only the first ", line.len(), " bytes are read");
-            }
-            CommandLine::parse(line, &mut |trouble| warn!(trouble))
-        }
-        Err(errno) => {
-            warn!("cannot read the kernel command line: ", errno);
-            CommandLine::EMPTY
-        }
-    }
 }

@@ -4,6 +4,7 @@
 //! kernel does most of it under one lock. A module that cannot be loaded is a
 //! line in the log and the next one's turn.
 
+use super::complain;
 use super::module_index::{self as index, Module, Wanted};
 use crate::sys::fs::{self, Open};
 use crate::sys::machine::Names;
@@ -30,34 +31,30 @@ impl Modules {
         let names = Names::read();
         let mut path = Text::<{ limits::PATH }>::new();
         crate::put!(path, "/lib/modules/", names.release());
-        let directory = path
+        let dependencies = |directory: &OwnedFd| Mapped::open(directory.borrow(), c"modules.dep");
+        let opened = path
             .as_c_str()
             .ok_or(Errno::ENAMETOOLONG)
-            .and_then(|path| fs::open(BorrowedFd::CWD, path, Open::PATH | Open::DIRECTORY));
-        let directory = match directory {
-            Ok(directory) => directory,
+            .and_then(|path| fs::open(BorrowedFd::CWD, path, Open::PATH | Open::DIRECTORY))
+            .and_then(|directory| dependencies(&directory).map(|dependencies| (directory, dependencies)));
+        match opened {
+            Ok((directory, dependencies)) => Some(Modules { names, directory, dependencies }),
             Err(errno) => {
-                warn!("no kernel modules: ", path, ": ", errno);
-                return None;
-            }
-        };
-        match Mapped::open(directory.borrow(), c"modules.dep") {
-            Ok(dependencies) => Some(Modules { names, directory, dependencies }),
-            Err(errno) => {
-                warn!("no kernel modules: ", path, "/modules.dep: ", errno, "; depmod(8) makes it");
+                complain(&[b"no kernel modules: ", path.as_bytes(), b"/modules.dep"], Err(errno));
                 None
             }
         }
     }
 
-    /// Loads these and what they need, in this order.
-    pub(super) fn load<'n>(&self, names: impl Iterator<Item = &'n [u8]>) {
+    /// Loads these and what they need, in this order. `asked`: one that is
+    /// missing or fails is worth a line.
+    pub(super) fn load(&self, asked: bool, names: &mut dyn Iterator<Item = &[u8]>) {
         let soft = self.map(c"modules.softdep");
         let mut wanted = Vec::<Wanted, { limits::MODULES }>::new();
         for name in names {
             let before =
                 index::soft_needs(&soft, name).map(|name| Wanted { name, asked: false, module: None });
-            let itself = Wanted { name, asked: true, module: None };
+            let itself = Wanted { name, asked, module: None };
             for one in before.chain([itself]) {
                 if wanted.push(one).is_err() {
                     warn!("module ", one.name, ": not loaded: no more than ", limits::MODULES, " at once");

@@ -10,10 +10,10 @@
 //! In a container nothing is mounted but a missing /proc: the rest is the work
 //! of whoever made the container, and a /tmp of ours would hide its files.
 
+use super::complain;
 use crate::sys::fs::{self, Follow, NodeKind};
 use crate::sys::mount::{self, Flags};
 use crate::sys::{BorrowedFd, Errno, machine};
-use crate::{error, warn};
 use core::ffi::CStr;
 
 const CWD: BorrowedFd = BorrowedFd::CWD;
@@ -95,8 +95,11 @@ impl Entry {
         fs::stat(CWD, self.target, Follow::Yes).is_ok_and(|stat| stat.mount_point)
     }
 
-    pub(super) fn complain(&self, errno: Errno) {
-        error!("cannot mount ", self.kind, " on ", self.target, ": ", errno);
+    /// Being there already is no failure.
+    pub(super) fn complain(&self, result: Result<(), Errno>) {
+        if result != Err(Errno::EBUSY) {
+            complain(&[b"cannot mount ", self.kind.to_bytes(), b" on ", self.target.to_bytes()], result);
+        }
     }
 }
 
@@ -106,12 +109,20 @@ pub(super) fn mount_others(fresh: bool) {
         if !fresh && entry.is_mounted() {
             continue;
         }
-        match entry.mount() {
-            Ok(()) | Err(Errno::EBUSY) => {}
-            Err(errno) => entry.complain(errno),
-        }
+        entry.complain(entry.mount());
     }
-    // Where shells and tools look for their own descriptors.
+}
+
+/// Where corm keeps what is its own.
+pub(super) fn make_own_directory() {
+    let result = fs::make_directory(CWD, c"/run/corm", 0o755);
+    if result != Err(Errno::EEXIST) {
+        complain(&[b"cannot make /run/corm"], result);
+    }
+}
+
+/// Where shells and tools look for their own descriptors.
+pub(super) fn link_descriptors() {
     let links = [
         (c"/proc/self/fd", c"/dev/fd"),
         (c"/proc/self/fd/0", c"/dev/stdin"),
@@ -127,9 +138,8 @@ pub(super) fn mount_others(fresh: bool) {
 /// A /dev without devtmpfs: a tmpfs with the nodes that corm and most programs need.
 pub(super) fn make_dev() {
     let tmpfs = Some(c"tmpfs");
-    if let Err(errno) = mount::mount(tmpfs, c"/dev", tmpfs, NO_SUID_EXEC, Some(c"mode=755")) {
-        warn!("cannot make a /dev without devtmpfs: ", errno);
-    }
+    let result = mount::mount(tmpfs, c"/dev", tmpfs, NO_SUID_EXEC, Some(c"mode=755"));
+    complain(&[b"cannot make a /dev without devtmpfs"], result);
     // Linux's Documentation/admin-guide/devices.txt.
     let nodes = [
         (c"/dev/console", 5, 1, 0o600),

@@ -1,33 +1,48 @@
 //! What the config says about the machine itself and takes no time: hostname,
 //! loopback, sysctl.
 
-use super::Found;
-use crate::config::{Config, Pair};
+use super::{Found, complain};
+use crate::config::{Config, Network, Pair};
+use crate::limits;
 use crate::sys::interface::Stack;
 use crate::sys::{BorrowedFd, Errno, fs, machine};
 use crate::text::{Sink, Text};
-use crate::{limits, warn};
 
 /// Hostname, loopback, sysctl. Never waits.
 pub fn prepare(config: &Config, found: &Found) {
     if let Some(name) = config.system.hostname {
         let name = config.bytes(name);
-        if let Err(errno) = machine::set_hostname(name) {
-            warn!("hostname ", name, ": ", errno);
-        }
+        complain(&[b"hostname ", name], machine::set_hostname(name));
     }
-    // A container's loopback is up, or not ours to turn on.
-    if !found.container
-        && let Err(errno) = Stack::open().and_then(|stack| stack.turn_on(c"lo"))
-    {
-        warn!("cannot turn on the loopback interface: ", errno);
+    if !found.container && uses_network(config) {
+        turn_on_loopback();
     }
-    let modules_follow = !config.system.modules.is_empty();
     for pair in config.pairs(config.system.sysctl) {
-        match write_sysctl(config, pair) {
-            // A module may bring it: `late` tries again.
-            Err(Errno::ENOENT) if modules_follow => {}
-            result => report_sysctl(config, pair, result),
+        write_sysctl(config, pair, !config.system.modules.is_empty());
+    }
+}
+
+/// Whether a workload sees the machine's own network. Where none does, the
+/// loopback can wait: turning it on is a tenth of a boot's instructions.
+fn uses_network(config: &Config) -> bool {
+    config.workloads.iter().any(|workload| workload.privileged || workload.network == Network::Host)
+}
+
+fn turn_on_loopback() {
+    let result = Stack::open().and_then(|stack| stack.turn_on(c"lo"));
+    complain(&[b"cannot turn on the loopback interface"], result);
+}
+
+/// What nobody waits for, a third of a boot's system calls: the banner, what the
+/// kernel lacks, links in /dev, a loopback without users. To be called once the
+/// first workloads are on their way. Never waits.
+pub fn introduce(config: &Config, found: &Found) {
+    super::machine::banner();
+    // A container's /dev is its maker's, and its loopback is up or not ours to turn on.
+    if !found.container {
+        super::mounts::link_descriptors();
+        if !uses_network(config) {
+            turn_on_loopback();
         }
     }
 }
@@ -38,17 +53,16 @@ pub(super) fn has_sysctl(config: &Config, pair: &Pair) -> bool {
     path.as_c_str().is_some_and(|path| fs::stat(BorrowedFd::CWD, path, fs::Follow::Yes).is_ok())
 }
 
-pub(super) fn write_sysctl(config: &Config, pair: &Pair) -> Result<(), Errno> {
-    let mut path = sysctl_path(config.bytes(pair.key));
-    let path = path.as_c_str().ok_or(Errno::ENAMETOOLONG)?;
-    fs::write_file(BorrowedFd::CWD, path, config.bytes(pair.value))
-}
-
-pub(super) fn report_sysctl(config: &Config, pair: &Pair, result: Result<(), Errno>) {
-    if let Err(errno) = result {
-        let (key, value) = (config.bytes(pair.key), config.bytes(pair.value));
-        let path = sysctl_path(key);
-        warn!("sysctl ", key, ": cannot write ", value, " to ", path, ": ", errno);
+/// `may_come`: a module may bring what is missing, so `late` tries again.
+pub(super) fn write_sysctl(config: &Config, pair: &Pair, may_come: bool) {
+    let (key, value) = (config.bytes(pair.key), config.bytes(pair.value));
+    let mut path = sysctl_path(key);
+    let result = match path.as_c_str() {
+        Some(path) => fs::write_file(BorrowedFd::CWD, path, value),
+        None => Err(Errno::ENAMETOOLONG),
+    };
+    if !(may_come && result == Err(Errno::ENOENT)) {
+        complain(&[b"sysctl ", key, b": cannot write ", value, b" to ", path.as_bytes()], result);
     }
 }
 

@@ -36,7 +36,7 @@ pub fn console() -> bool {
     false
 }
 
-fn open_console() -> Option<OwnedFd> {
+pub(super) fn open_console() -> Option<OwnedFd> {
     // Without O_NONBLOCK a serial line without a carrier would be waited for.
     let how = Open::READ_WRITE | Open::NO_CTTY | Open::NON_BLOCKING;
     let console = match fs::open(CWD, c"/dev/console", how) {

@@ -19,22 +19,22 @@ const DONE: u16 = u16::MAX;
 /// closes it, while the marks lead around it, and damages that entry's workload.
 pub(super) fn break_cycles(
     sources: &Sources,
-    tree: &mut Tree,
+    tree: &Tree,
     workloads: NodeId,
-    found: &mut dyn FnMut(&Tree, NodeId, NodeId),
+    found: &mut dyn FnMut(NodeId, NodeId),
 ) {
     let mut path: Vec<NodeId, { limits::WORKLOADS }> = Vec::new();
     let mut root = tree.first(workloads);
     while let Some(start) = root {
         root = tree.next(start);
-        if tree.node(start).mark != NEW {
+        if tree.node(start).mark.get() != NEW {
             continue;
         }
         let mut at = start;
         let mut entry = first_entry(sources, tree, at);
         loop {
             let Some(edge) = entry else {
-                tree.with(at, |node| node.mark = DONE);
+                tree.node(at).mark.set(DONE);
                 let Some(back) = path.pop() else { break };
                 at = owner(tree, back);
                 entry = tree.next(back);
@@ -45,8 +45,8 @@ pub(super) fn break_cycles(
                 continue;
             }
             let Ok(to) = tree.find(sources, workloads, tree.node(edge).value) else { continue };
-            tree.with(at, |node| node.mark = edge.0);
-            match tree.node(to).mark {
+            tree.node(at).mark.set(edge.0);
+            match tree.node(to).mark.get() {
                 DONE => {}
                 // More workloads than there may be are not searched; they are refused anyway.
                 NEW => {
@@ -54,19 +54,19 @@ pub(super) fn break_cycles(
                         at = to;
                         entry = first_entry(sources, tree, at);
                         // On the path, even before it leads anywhere.
-                        tree.with(at, |node| node.mark = entry.map_or(DONE, |entry| entry.0));
+                        tree.node(at).mark.set(entry.map_or(DONE, |entry| entry.0));
                     }
                 }
                 _ => {
-                    found(tree, to, edge);
-                    tree.with(at, |node| node.damaged = true);
+                    found(to, edge);
+                    tree.node(at).damaged.set(true);
                 }
             }
         }
     }
     let mut next = tree.first(workloads);
     while let Some(workload) = next {
-        tree.with(workload, |node| node.mark = NEW);
+        tree.node(workload).mark.set(NEW);
         next = tree.next(workload);
     }
 }
@@ -74,13 +74,14 @@ pub(super) fn break_cycles(
 /// The first string of a workload's `after`; none if the workload is left out anyway.
 fn first_entry(sources: &Sources, tree: &Tree, workload: NodeId) -> Option<NodeId> {
     let node = tree.node(workload);
-    if node.damaged || !node.kind.is_table() {
+    if node.is_broken() || !node.kind.is_table() {
         return None;
     }
     let after = super::read::named(sources, tree, workload, "after")?;
     if tree.node(after).kind == Kind::Array { tree.first(after) } else { None }
 }
 
-fn owner(tree: &Tree, entry: NodeId) -> NodeId {
+/// The workload whose `after` that entry is in.
+pub(super) fn owner(tree: &Tree, entry: NodeId) -> NodeId {
     tree.node(tree.node(entry).parent).parent
 }

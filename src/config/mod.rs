@@ -17,6 +17,8 @@
 //! The text and the tree are needed while reading only; their pages can be given
 //! back to the kernel afterwards.
 
+#[cfg(any(test, fuzzing))]
+pub mod events;
 mod form;
 mod graph;
 pub mod near;
@@ -32,7 +34,6 @@ mod tree;
 mod types;
 mod users;
 
-use problem::Syntax;
 pub use problem::{Report, Shown};
 pub use read::{Outcome, read};
 pub use source::{Full, Location, Sources, Span};

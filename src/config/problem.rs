@@ -10,13 +10,14 @@
 //!       = workload `web` is left out
 //! ```
 
-use super::form::Form;
-use super::schema::Section;
+use super::form::{Form, halves};
+use super::near::nearest;
+use super::schema::{self, Section};
 use super::source::{Location, Sources, Span, char_len};
-use super::token::decode;
+use super::token::{bare, same, word};
 use super::tree::{Kind, NodeId, ROOT, Tree};
-use crate::put;
 use crate::text::{Right, Show, Sink};
+use crate::{limits, put};
 
 /// Whoever wants to know what is wrong with a config.
 pub trait Report {
@@ -44,146 +45,126 @@ pub(super) enum Part {
     Text(NodeId),
 }
 
+/// Small, so that it travels in a register.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum What {
     Syntax(Syntax),
     Rule(Rule),
     /// This node has that name already.
     Defined(NodeId),
-    /// In that table. A key that was meant, or a table that has this key.
-    UnknownKey {
-        table: NodeId,
-        near: Option<&'static str>,
-        home: Option<Section>,
-    },
-    WrongKind {
-        form: Form,
-        found: Kind,
-    },
-    WrongValue {
-        form: Form,
-        near: Option<&'static str>,
-    },
+    /// A table of that section has no such key.
+    UnknownKey(Section, NodeId),
+    /// A value of that kind, where there should be one of that form.
+    WrongKind(Form, Kind),
+    WrongValue(Form),
     /// It belongs to the design and not to this version.
     NotYet,
-    Missing(&'static str),
-    UnknownWorkload {
-        near: Option<NodeId>,
-    },
+    /// There is no such name among the children of this table.
+    UnknownWorkload(NodeId),
     /// From this workload on, along the marks of the tree.
     Cycle(NodeId),
-    /// Of what, and how many there may be.
-    TooMany(&'static str, usize),
+    TooMany(Many),
 }
 
-/// Text that is not the TOML we read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Syntax {
-    Key,
-    Equals,
-    Value,
-    Word,
-    LineEnd,
-    HeaderEnd,
-    ArrayEnd,
-    InlineEnd,
-    Quote,
-    Escape,
-    NotUnicode,
-    Nul,
-    Control,
-    CarriageReturn,
-    Utf8,
-    Integer,
-    BigInteger,
-    Float,
-    Date,
-    ArrayOfTables,
-    Deep,
-    Nodes,
-}
+const _: () = assert!(size_of::<What>() == 4);
 
-impl Syntax {
-    /// What is wrong, and what to do about it.
-    fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Syntax::Key => ("expected a key", "letters, digits, `-` and `_`; anything else in quotes"),
-            Syntax::Equals => ("expected `=` after the key", "`key = value`"),
-            Syntax::Value => {
-                ("expected a value", "a string in quotes, a number, true, false, [ … ] or { … }")
-            }
-            Syntax::Word => ("expected a value", "a string wants quotes"),
-            Syntax::LineEnd => {
-                ("expected the end of the line", "one `key = value` a line; # starts a comment")
-            }
-            Syntax::HeaderEnd => ("expected `]` after the table's name", "`[table]`"),
-            Syntax::ArrayEnd => ("expected `,` or `]`", "an array ends in `]`"),
-            Syntax::InlineEnd => {
-                ("expected `,` or `}`", "{ … } stays on one line; for more lines, write a [table]")
-            }
-            Syntax::Quote => ("this string does not end", "the closing quote is missing"),
-            Syntax::Escape => {
-                ("unknown escape", r#"\b \t \n \f \r \" \\ \uXXXX \UXXXXXXXX; in '…' a \ is a \"#)
-            }
-            Syntax::NotUnicode => ("not a Unicode character", ""),
-            Syntax::Nul => ("a NUL character", "the kernel's strings end at it"),
-            Syntax::Control => ("a control character", "write it as an escape: \\u001B"),
-            Syntax::CarriageReturn => ("a carriage return without a newline", "lines end in \\n or \\r\\n"),
-            Syntax::Utf8 => ("not UTF-8", "save the file as UTF-8"),
-            Syntax::Integer => ("not a number", "such as 10, -1, 1_000, 0xff, 0o755"),
-            Syntax::BigInteger => ("this number is too large", "64 bits, with a sign"),
-            Syntax::Float => ("no key takes a fraction", "write it in quotes: \"1.5\""),
-            Syntax::Date => ("no key takes a date or time", "write it in quotes"),
-            Syntax::ArrayOfTables => ("[[…]] is not supported", "[table.name], or an array of { … }"),
-            Syntax::Deep => ("nested too deeply", "no key needs more than 6 levels"),
-            Syntax::Nodes => ("too many keys and values", "at most 8191 in all files; the rest is not read"),
+macro_rules! sentences {
+    ($(#[$doc:meta])* $name:ident { $($item:ident $sentence:literal, $advice:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(u8)]
+        pub(super) enum $name {
+            $($item,)*
         }
+
+        impl $name {
+            /// What is wrong, and what to do about it.
+            fn words(self) -> (&'static [u8], &'static [u8]) {
+                static WORDS: &[&str] = &[$(concat!($sentence, "|", $advice)),*];
+                halves(WORDS, self as usize)
+            }
+        }
+    };
+}
+
+sentences! {
+    /// Text that is not the TOML we read.
+    Syntax {
+        Key "expected a key", "letters, digits, `-` and `_`; anything else in quotes";
+        Equals "expected `=` after the key", "`key = value`";
+        Value "expected a value", "a string in quotes, a number, true, false, [...] or {...}";
+        Word "expected a value", "a string wants quotes";
+        LineEnd "expected the end of the line", "one `key = value` a line; # starts a comment";
+        HeaderEnd "expected `]` after the table's name", "`[table]`";
+        ArrayEnd "expected `,` or `]`", "an array ends in `]`";
+        InlineKey "expected a key of this table", "{...} stays on one line, without a comma at its end";
+        InlineEnd "expected `,` or `}`", "{...} stays on one line; for more lines write a [table]";
+        Quote "this string does not end", "the closing quote is missing";
+        Escape "unknown escape", r#"\b \t \n \f \r \" \\ \uXXXX \UXXXXXXXX; in '...' a \ is a \"#;
+        NotUnicode "not a Unicode character", "U+0001 to U+10FFFF without surrogates";
+        Nul "a NUL character", "the kernel's strings end at it";
+        Control "a control character", r"write it as an escape: \u001B";
+        CarriageReturn "a carriage return without a newline", r"lines end in \n or \r\n";
+        Utf8 "not UTF-8", "save the file as UTF-8";
+        Integer "not a number", "such as 10, 1_000 or 0xff; \"64M\" and \"10s\" want quotes";
+        BigInteger "this number is too large", "64 bits, with a sign";
+        Float "no key takes a fraction", "write it in quotes: \"1.5\"";
+        Date "no key takes a date or time", "write it in quotes";
+        ArrayOfTables "[[...]] is not supported", "[table.name], or an array of {...}";
+        Deep "nested too deeply", "no key needs more than 6 levels";
+        Nodes "too many keys and values", "the rest is not read";
     }
 }
 
-/// Values that are well-formed and yet cannot be.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Rule {
-    WorkloadName,
-    ReservedName,
-    MountTarget,
-    VolumeTarget,
-    VolumeSource,
-    InterfaceName,
-    EnvName,
-    SysctlName,
-    Option,
-    Gateway,
-    GatewayAlone,
-    Backoff,
-    Wall,
-    LeftOut,
+sentences! {
+    /// Values that are well-formed and yet cannot be. The sentence goes on from the value.
+    Rule {
+        NoCommand "has no `command`", "`command = [\"/bin/program\", \"argument\"]`";
+        NoType "has no `type`", "the name of a filesystem";
+        NoAddress "has no `address`", "`address = \"192.0.2.5/24\"`";
+        WorkloadName "is no name for a workload", "a-z, 0-9 and `-`, at most 31";
+        ReservedName "is corm's own name", "call it something else";
+        MountTarget "is no place to mount on", "an absolute path, not / /proc /sys or /dev";
+        VolumeTarget "is no place for a volume", "an absolute path, not / and not in /proc, /sys or /dev";
+        VolumeSource "is not one volume", "`{ tmpfs = \"8M\" }` or `{ source = \"/directory\" }`";
+        InterfaceName "is no name for an interface", "at most 15 characters";
+        EnvName "is no name for a variable", "it is empty or contains `=`";
+        SysctlName "is no kernel setting", "as below /proc/sys: \"kernel.panic\"";
+        Gateway "cannot be reached", "it is not in the network of `address`";
+        GatewayAlone "cannot be reached", "`address` is missing";
+        Backoff "makes `first` more than `most`", "200ms and 30s where not given";
+        Wall "asks for a wall", "`privileged = true` takes down all walls: drop one of the two";
+        LeftOut "is left out", "its own problem is reported above";
+    }
 }
 
-impl Rule {
-    /// What is wrong with the thing at the place, and what to do about it.
-    fn words(self) -> (&'static str, &'static str) {
+sentences! {
+    /// A capacity of [`limits`] that is used up.
+    Many {
+        Workloads "workloads", "";
+        Mounts "mounts", "";
+        Interfaces "interfaces", "";
+        Volumes "volumes", "";
+        Edges "names in `after`", "";
+        Words "strings in arrays", "";
+        Pairs "variables and settings", "";
+        Bytes "characters in strings", "";
+        Tables "tables", "";
+    }
+}
+
+impl Many {
+    fn most(self) -> usize {
         match self {
-            Rule::WorkloadName => ("is no name for a workload", "a-z, 0-9 and `-`, at most 31"),
-            Rule::ReservedName => ("is corm's own name", "call it something else"),
-            Rule::MountTarget => ("is no place to mount on", "an absolute path, not / /proc /sys or /dev"),
-            Rule::VolumeTarget => {
-                ("is no place for a volume", "an absolute path, not / and not in /proc, /sys or /dev")
-            }
-            Rule::VolumeSource => {
-                ("is not one volume", "`{ tmpfs = \"8M\" }` or `{ source = \"/directory\" }`")
-            }
-            Rule::InterfaceName => ("is no name for an interface", "at most 15 characters"),
-            Rule::EnvName => ("is no name for a variable", "it is empty or contains `=`"),
-            Rule::SysctlName => ("is no kernel setting", "as below /proc/sys: \"kernel.panic\""),
-            Rule::Option => ("is not a word", "no spaces and commas: one option a string"),
-            Rule::Gateway => ("cannot be reached", "it is not in the network of `address`"),
-            Rule::GatewayAlone => ("cannot be reached", "`address` is missing"),
-            Rule::Backoff => ("is more than `most`", "30s unless it is given"),
-            Rule::Wall => {
-                ("asks for a wall", "`privileged = true` takes down all walls: drop one of the two")
-            }
-            Rule::LeftOut => ("is left out", "its own problem is reported above"),
+            Many::Workloads => limits::WORKLOADS,
+            Many::Mounts => limits::MOUNTS,
+            Many::Interfaces => limits::INTERFACES,
+            Many::Volumes => limits::VOLUMES,
+            Many::Edges => limits::EDGES,
+            Many::Words => limits::WORDS,
+            Many::Pairs => limits::PAIRS,
+            Many::Bytes => limits::STRINGS,
+            Many::Tables => super::read::TABLES,
         }
     }
 }
@@ -200,30 +181,38 @@ impl Shown<'_> {
         self.sources.locate(self.problem.place)
     }
 
+    fn token(&self) -> &[u8] {
+        self.sources.bytes(self.problem.place)
+    }
+
     /// What is wrong, without place and advice.
     pub fn sentence(&self, out: &mut dyn Sink) {
-        let token = Quoted(self.sources.bytes(self.problem.place));
+        let token = Quoted(self.token());
         match self.problem.what {
             What::Syntax(syntax) => put!(*out, syntax.words().0),
             What::Rule(rule) => put!(*out, token, " ", rule.words().0),
             What::Defined(_) => put!(*out, token, " is defined twice"),
-            What::UnknownKey { table: ROOT, .. } => put!(*out, "unknown key ", token),
-            What::UnknownKey { table, .. } => {
-                put!(*out, "unknown key ", token, " in ");
-                self.path(table, out);
+            What::UnknownKey(_, table) => {
+                put!(*out, "unknown key ", token);
+                if table != ROOT {
+                    put!(*out, " in [");
+                    self.path(table, out);
+                }
             }
-            What::WrongKind { form, found } => {
-                put!(*out, "expected ", form.words().1, ", found ", name(found));
+            What::WrongKind(form, found) => {
+                put!(*out, "expected ", form.words().0, ", found ", name(found));
             }
-            What::WrongValue { form, .. } => put!(*out, token, " is not ", form.words().1),
+            What::WrongValue(form) if form.choices().next().is_some() => {
+                put!(*out, token, " is none of the choices");
+            }
+            What::WrongValue(form) => put!(*out, token, " is not ", form.words().0),
             What::NotYet => put!(*out, token, " is not supported yet"),
-            What::Missing(key) => put!(*out, token, " has no `", key, "`"),
-            What::UnknownWorkload { .. } => put!(*out, "no workload is called ", token),
+            What::UnknownWorkload(_) => put!(*out, "no workload is called ", token),
             What::Cycle(start) => {
                 put!(*out, "workloads wait for each other: ");
                 self.cycle(start, out);
             }
-            What::TooMany(what, _) => put!(*out, "too many ", what),
+            What::TooMany(many) => put!(*out, "too many ", many.words().0),
         }
     }
 
@@ -239,24 +228,29 @@ impl Shown<'_> {
                 let first = self.sources.locate(place);
                 put!(*out, "first at ", first.file, ":", first.line, ":", first.column);
             }
-            What::UnknownKey { near: Some(near), .. } | What::WrongValue { near: Some(near), .. } => {
-                put!(*out, "did you mean `", near, "`?");
-            }
-            What::UnknownKey { home: Some(home), .. } => put!(*out, "it belongs in ", home.title()),
-            What::WrongKind { form, .. } | What::WrongValue { form, .. } => {
-                let choices = form.choices();
-                put!(*out, form.words().2);
-                for (index, choice) in choices.iter().enumerate() {
-                    put!(*out, if index > 0 { " | " } else { "" }, "\"", choice, "\"");
+            What::UnknownKey(section, _) => {
+                let word = word(self.token());
+                let home = schema::OF_WORKLOAD.iter().find(|home| home.key(word.as_bytes()).is_some());
+                match home {
+                    Some(home) => put!(*out, "it belongs in ", home.title()),
+                    None => list(out, word.as_bytes(), section.names()),
                 }
             }
-            What::UnknownWorkload { near: Some(near) } => {
-                put!(*out, "did you mean ", Quoted(self.sources.bytes(self.tree.node(near).key)), "?");
+            What::WrongKind(form, _) | What::WrongValue(form) => {
+                put!(*out, form.words().1);
+                list(out, word(self.token()).as_bytes(), form.choices());
+            }
+            What::UnknownWorkload(table) => {
+                let mut names =
+                    self.tree.children(table).map(|node| plain(self.sources.bytes(self.tree.node(node).key)));
+                if let Some(near) = nearest(plain(self.token()), &mut names) {
+                    return put!(*out, "did you mean ", Quoted(near), "?");
+                }
+                put!(*out, "there is no [workload.NAME] of that name");
             }
             What::NotYet => put!(*out, "it comes with a later version of corm"),
             What::Cycle(_) => put!(*out, "drop one of these"),
-            What::TooMany(_, most) => put!(*out, "at most ", most),
-            What::UnknownKey { .. } | What::UnknownWorkload { .. } | What::Missing(_) => {}
+            What::TooMany(many) => put!(*out, "at most ", many.most()),
         }
     }
 
@@ -281,7 +275,6 @@ impl Shown<'_> {
 
     /// `[workload.web.limits]`, as the keys are written in the file.
     fn path(&self, table: NodeId, out: &mut dyn Sink) {
-        put!(*out, "[");
         for depth in 1..=self.tree.node(table).depth {
             let key = self.tree.node(self.tree.ancestor(table, depth)).key;
             put!(*out, if depth > 1 { "." } else { "" });
@@ -293,11 +286,11 @@ impl Shown<'_> {
     /// `a -> b -> a`, along the marks that the search left.
     fn cycle(&self, start: NodeId, out: &mut dyn Sink) {
         let mut at = start;
-        for _ in 0..crate::limits::WORKLOADS {
+        for _ in 0..limits::WORKLOADS {
             let node = self.tree.node(at);
             visible(self.sources.bytes(node.key), MOST_QUOTED, out);
             put!(*out, " -> ");
-            let wanted = self.tree.node(NodeId(node.mark)).value;
+            let wanted = self.tree.node(NodeId(node.mark.get())).value;
             match self.tree.find(self.sources, node.parent, wanted) {
                 Ok(next) if next != start => at = next,
                 _ => break,
@@ -333,7 +326,7 @@ impl Show for Shown<'_> {
 /// The workload, mount or interface that `node` is, if it is one.
 pub(super) fn part_of(sources: &Sources, tree: &Tree, node: NodeId) -> Option<Part> {
     let section = tree.node(tree.ancestor(node, 1)).key;
-    let is = |name: &str| decode(sources.bytes(section)).eq(name.bytes());
+    let is = |name| same(sources.bytes(section), bare(name));
     if tree.node(node).depth != 2 {
         None
     } else if is("workload") {
@@ -364,17 +357,31 @@ const MOST_QUOTED: usize = 48;
 const MOST_LINE: usize = 100;
 const MOST_BEFORE: usize = 60;
 
+/// What could be meant, or else all there is.
+fn list(out: &mut dyn Sink, word: &[u8], names: impl Iterator<Item = &'static [u8]> + Clone) {
+    if let Some(near) = nearest(word, &mut names.clone()) {
+        return put!(*out, "did you mean `", near, "`?");
+    }
+    for (index, name) in names.enumerate() {
+        put!(*out, if index == 0 { "one of " } else { ", " }, name);
+    }
+}
+
+/// A token without its quotes.
+fn plain(token: &[u8]) -> &[u8] {
+    match token {
+        [first @ (b'"' | b'\''), inner @ .., last] if first == last => inner,
+        _ => token,
+    }
+}
+
 /// A key or value of the config, `like this`.
 struct Quoted<'a>(&'a [u8]);
 
 impl Show for Quoted<'_> {
     fn show(&self, out: &mut dyn Sink) {
         out.put(b"`");
-        let inner = match self.0 {
-            [first @ (b'"' | b'\''), inner @ .., last] if first == last => inner,
-            token => token,
-        };
-        visible(inner, MOST_QUOTED, out);
+        visible(plain(self.0), MOST_QUOTED, out);
         out.put(b"`");
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! The tables of [`schema`](super::schema) are walked without recursion: a table
 //! inside a table is put on a list of tables to walk. Each value is checked by
-//! its [`Form`] and then put where it belongs by `apply`.
+//! its [`Form`] into a [`Value`], and [`apply`](Reader::apply) puts that where
+//! the key says. What is wrong is told where it is found; functions that can
+//! find something wrong return whether they did.
 //!
 //! A workload, mount or interface is read into a draft, and the draft becomes
 //! part of the config only if nothing was wrong with it: PID 1 runs what is
@@ -10,15 +12,16 @@
 //! been a limit or a wall, so a workload is all or nothing.
 
 use super::form::{self, Form};
-use super::problem::{Part, Problem, Report, Rule, Shown, What, part_of};
+use super::problem::{Many, Part, Problem, Report, Rule, Shown, Syntax, What, part_of};
 use super::schema::{Section, Use};
 use super::source::{Sources, Span};
-use super::token::{decode, integer};
-use super::toml::{Parser, Wrong};
+use super::token::{bare, decode, integer, same, word};
+use super::toml::Parser;
 use super::tree::{Kind, NodeId, ROOT, Tree};
 use super::types::*;
-use super::{Syntax, graph, near, users};
+use super::{graph, users};
 use crate::limits;
+use crate::text::Text;
 use heapless::Vec;
 
 /// What came of reading a config.
@@ -44,6 +47,7 @@ pub fn read(sources: &Sources, tree: &mut Tree, config: &mut Config, report: &mu
         teller,
         part: None,
         bad: false,
+        value: Value::NONE,
         pending: Vec::new(),
         mounts: None,
         networks: None,
@@ -57,24 +61,30 @@ pub fn read(sources: &Sources, tree: &mut Tree, config: &mut Config, report: &mu
         user: false,
         wall: None,
         backoff: None,
-        volume: Draft::default(),
+        volume: Draft::NONE,
     };
     reader.walk(Section::Top, ROOT);
-    reader.read_mounts();
-    reader.read_interfaces();
-    reader.read_workloads();
+    reader.read_parts(reader.mounts, Reader::read_mount);
+    reader.read_parts(reader.networks, Reader::read_interface);
+    reader.break_cycles();
+    reader.read_parts(reader.workloads, Reader::read_workload);
+    reader.read_edges();
+    reader.read_exit_with();
+    reader.settle_users();
     reader.teller.outcome
 }
 
 /// All files into one tree.
+#[inline(never)]
 fn parse(sources: &Sources, tree: &mut Tree, teller: &mut Teller) {
     for file in &sources.files {
         let mut parser = Parser::new(sources, tree, *file);
         loop {
             match parser.step() {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(Wrong { place, what }) => {
+                Some(true) => {}
+                Some(false) => break,
+                None => {
+                    let (place, what) = parser.wrong;
                     let part = Some(Part::Text(parser.recover()));
                     teller.tell(parser.tree, Problem { place, what, part });
                     if let What::Syntax(Syntax::Nodes) = what {
@@ -87,8 +97,8 @@ fn parse(sources: &Sources, tree: &mut Tree, teller: &mut Teller) {
 }
 
 /// The child of `table` with that name.
-pub(super) fn named(sources: &Sources, tree: &Tree, table: NodeId, name: &str) -> Option<NodeId> {
-    tree.children(table).find(|child| decode(sources.bytes(tree.node(*child).key)).eq(name.bytes()))
+pub(super) fn named(sources: &Sources, tree: &Tree, table: NodeId, name: &'static str) -> Option<NodeId> {
+    tree.children(table).find(|child| same(sources.bytes(tree.node(*child).key), bare(name)))
 }
 
 /// Counts problems and passes them on.
@@ -99,20 +109,17 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
+    #[inline(never)]
     fn tell(&mut self, tree: &Tree, problem: Problem) {
-        if !self.is_full() {
+        if self.outcome.problems < limits::CONFIG_PROBLEMS {
             self.report.problem(&Shown { sources: self.sources, tree, problem });
         }
         self.outcome.problems = self.outcome.problems.saturating_add(1);
     }
-
-    fn is_full(&self) -> bool {
-        self.outcome.problems >= limits::CONFIG_PROBLEMS
-    }
 }
 
 /// What a value comes to; which of these counts depends on its form.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Value {
     number: u64,
     text: Str,
@@ -121,6 +128,8 @@ struct Value {
 }
 
 impl Value {
+    const NONE: Value = Value { number: 0, text: NO_STR, start: 0, len: 0 };
+
     fn list<T>(self) -> List<T> {
         List { start: self.start, len: self.len, of: core::marker::PhantomData }
     }
@@ -143,13 +152,17 @@ impl Value {
 const UNLIMITED: u64 = u64::MAX;
 /// `user = "auto"`: no pair of ids, because the last one is refused.
 const AUTO: u64 = u64::MAX;
+/// A table, where a word would have been a choice.
+const A_TABLE: u64 = u64::MAX;
+/// Tables inside a workload's table: as many as its keys take, and some more for lists of tables.
+pub(super) const TABLES: usize = 16;
+
+const NO_STR: Str = Str { at: 0, len: 0 };
 
 const NO_MOUNT: Mount =
     Mount { target: NO_STR, source: NO_STR, kind: NO_STR, options: List::EMPTY, required: false };
 
 const NO_INTERFACE: Interface = Interface { name: NO_STR, address: [0; 4], prefix: NO_PREFIX, gateway: None };
-
-const NO_STR: Str = Str { at: 0, len: 0 };
 
 /// `address` was not given.
 const NO_PREFIX: u8 = u8::MAX;
@@ -176,29 +189,34 @@ const NO_WORKLOAD: Workload = Workload {
 };
 
 /// A volume before it is clear what it is.
-#[derive(Clone, Copy, Default)]
 struct Draft {
     tmpfs: Option<u64>,
     source: Option<Str>,
     writable: Option<bool>,
 }
 
+impl Draft {
+    const NONE: Draft = Draft { tmpfs: None, source: None, writable: None };
+}
+
 struct Reader<'a> {
     sources: &'a Sources,
-    tree: &'a mut Tree,
+    tree: &'a Tree,
     config: &'a mut Config,
     teller: Teller<'a>,
-    /// What is being read; it was not yet said that it is left out.
+    /// What is being read, as long as it was not yet said that it is left out.
     part: Option<Part>,
     /// Something is wrong with it.
     bad: bool,
-    pending: Vec<(Section, NodeId), 16>,
+    /// The value that was checked last.
+    value: Value,
+    pending: Vec<(Section, NodeId), TABLES>,
     // Tables that are read once `[system]` is.
     mounts: Option<NodeId>,
     networks: Option<NodeId>,
     workloads: Option<NodeId>,
     exit_with: Option<NodeId>,
-    // Drafts.
+    // Drafts, and where in them things are that are checked together.
     mount: Mount,
     interface: Interface,
     gateway: Option<Span>,
@@ -210,32 +228,29 @@ struct Reader<'a> {
     volume: Draft,
 }
 
-type Checked<T> = Result<T, Wrong>;
-
-/// Sizes of the pools, to take back what a draft has put there.
-#[derive(Clone, Copy)]
-struct Pools {
-    strings: usize,
-    words: usize,
-    pairs: usize,
-    volumes: usize,
-}
-
 impl Reader<'_> {
-    fn bytes(&self, span: Span) -> &[u8] {
-        self.sources.bytes(span)
-    }
-
-    fn problem(&mut self, place: Span, what: What) {
+    /// Tells what is wrong. Returns false, as whoever found it does.
+    #[inline(never)]
+    fn wrong(&mut self, place: Span, what: What) -> bool {
         let part = self.part;
         if part != Some(Part::Key) {
             self.part = None;
         }
         self.bad = true;
         self.teller.tell(self.tree, Problem { place, what, part });
+        false
+    }
+
+    fn rule(&mut self, place: Span, rule: Rule) -> bool {
+        self.wrong(place, What::Rule(rule))
+    }
+
+    fn too_many(&mut self, place: Span, many: Many) -> bool {
+        self.wrong(place, What::TooMany(many))
     }
 
     /// Reads a table and all tables in it.
+    #[inline(never)]
     fn walk(&mut self, section: Section, table: NodeId) {
         self.pending.clear();
         // There is room: it is empty.
@@ -256,46 +271,28 @@ impl Reader<'_> {
 
     fn key(&mut self, section: Section, table: NodeId, child: NodeId) {
         let node = self.tree.node(child);
-        if node.damaged || node.kind == Kind::Nothing {
+        if node.is_broken() {
             // Reported when it was parsed.
             self.bad = true;
             return;
         }
-        let name = decode(self.bytes(node.key));
-        let Some(key) = section.keys().iter().find(|key| name.clone().eq(key.name.bytes())) else {
-            let what = self.unknown(section, table, node.key);
-            return self.problem(node.key, what);
-        };
-        let done = match (self.value(key.form, child), key.used) {
-            (Ok(_), Use::NotYet) => Err(Wrong { place: node.key, what: What::NotYet }),
-            (Ok(value), used) => self.apply(used, child, value),
-            (Err(wrong), _) => Err(wrong),
-        };
-        if let Err(Wrong { place, what }) = done {
-            self.problem(place, what);
+        let name = word(self.sources.bytes(node.key));
+        match section.key(name.as_bytes()) {
+            None => {
+                self.wrong(node.key, What::UnknownKey(section, table));
+            }
+            Some((form, used)) => {
+                if self.check(form, child) {
+                    self.apply(used, child);
+                }
+            }
         }
     }
 
-    fn unknown(&self, section: Section, table: NodeId, key: Span) -> What {
-        let mut word = crate::text::Text::<32>::new();
-        for byte in decode(self.bytes(key)).take(32) {
-            crate::text::Sink::put(&mut word, &[byte]);
-        }
-        let word = word.as_bytes();
-        let same = |keys: &[super::schema::Key]| keys.iter().any(|key| key.name.as_bytes() == word);
-        let home = Section::OF_WORKLOAD.iter().copied().find(|home| same(home.keys()));
-        let near = if home.is_some() || self.teller.is_full() {
-            None
-        } else {
-            choose(word, section.keys().iter().map(|key| key.name))
-        };
-        What::UnknownKey { table, near, home }
-    }
-
-    /// Checks a value against its form. Tables in it are put on the list.
-    fn value(&mut self, form: Form, child: NodeId) -> Checked<Value> {
+    /// Checks a value against its form; then [`value`](Self::value) has it.
+    #[inline(never)]
+    fn check(&mut self, form: Form, child: NodeId) -> bool {
         let node = self.tree.node(child);
-        let (kinds, ..) = form.words();
         let kind = match node.kind {
             Kind::Nothing => 0,
             Kind::Text => form::TEXT,
@@ -304,190 +301,182 @@ impl Reader<'_> {
             Kind::Array => form::ARRAY,
             Kind::Inline | Kind::Table | Kind::Implied | Kind::Dotted => form::TABLE,
         };
-        let wrong = |what| Wrong { place: node.value, what };
-        if kinds & kind == 0 {
-            return Err(wrong(What::WrongKind { form, found: node.kind }));
+        if form.kinds() & kind == 0 {
+            return self.wrong(node.value, What::WrongKind(form, node.kind));
         }
+        self.value = Value::NONE;
+        let token = self.sources.bytes(node.value);
         match kind {
-            form::TEXT => self.text(form, node.value),
-            form::ARRAY => self.array(form, child),
-            form::TABLE => self.table(form, child),
-            _ => {
-                let token = self.sources.bytes(node.value);
-                let number = match kind {
-                    form::BOOLEAN => Some(u64::from(token == b"true")),
-                    _ => whole(form, integer(token).unwrap_or(-1)),
-                };
-                let number = number.ok_or(wrong(What::WrongValue { form, near: None }))?;
-                Ok(Value { number, ..Value::default() })
-            }
+            form::TEXT => return self.text(form, node.value),
+            form::INTEGER => match whole(form, integer(token).unwrap_or(-1)) {
+                Some(number) => self.value.number = number,
+                None => return self.wrong(node.value, What::WrongValue(form)),
+            },
+            form::BOOLEAN => self.value.number = u64::from(token == b"true"),
+            form::ARRAY if form != Form::Tables => return self.words(form, child),
+            _ if matches!(form, Form::Env | Form::Sysctl) => return self.pairs(form, child),
+            _ => self.value.number = A_TABLE,
         }
+        true
     }
 
-    fn text(&mut self, form: Form, token: Span) -> Checked<Value> {
-        let wrong = |what| Wrong { place: token, what };
+    #[inline(never)]
+    fn text(&mut self, form: Form, token: Span) -> bool {
         let before = self.config.strings.len();
-        let text = self.intern(token)?;
-        let bytes = self.config.bytes(text);
-        let choices = form.choices();
-        let number = match choices.iter().position(|choice| choice.as_bytes() == bytes) {
+        if !self.intern(token) {
+            return false;
+        }
+        let bytes = self.config.bytes(self.value.text);
+        let number = match form.choices().position(|choice| choice == bytes) {
             Some(index) => u64::try_from(index).ok(),
-            None => number(form, bytes).map_err(wrong)?,
+            None => match number(form, bytes) {
+                Ok(number) => number,
+                Err(NotYet) => return self.wrong(token, What::NotYet),
+            },
         };
-        let near = if number.is_none() { choose(bytes, choices.iter().copied()) } else { None };
-        let keep = matches!(
-            form,
-            Form::Name
-                | Form::Hostname
-                | Form::Path
-                | Form::Device
-                | Form::Source
-                | Form::RootDirectory
-                | Form::Cpuset
-                | Form::Words
-        );
-        if !keep {
+        if !form.is_kept() {
             self.config.strings.truncate(before);
         }
         match number {
-            Some(number) => Ok(Value { number, text, ..Value::default() }),
-            None => Err(wrong(What::WrongValue { form, near })),
+            Some(number) => self.value.number = number,
+            None => return self.wrong(token, What::WrongValue(form)),
         }
+        true
     }
 
-    fn array(&mut self, form: Form, array: NodeId) -> Checked<Value> {
-        let place = self.tree.node(array).value;
-        let first = self.config.words.len();
-        let mut child = self.tree.first(array);
-        if form == Form::Command && child.is_none() {
-            return Err(Wrong { place, what: What::WrongValue { form, near: None } });
+    /// An array of strings.
+    #[inline(never)]
+    fn words(&mut self, form: Form, array: NodeId) -> bool {
+        let start = self.config.words.len();
+        let first = self.tree.first(array);
+        if form == Form::Command && first.is_none() {
+            return self.wrong(self.tree.node(array).value, What::WrongValue(form));
         }
+        let before = self.config.strings.len();
+        let mut child = first;
         while let Some(element) = child {
             let node = self.tree.node(element);
-            let wrong = |what| Err(Wrong { place: node.value, what });
-            if form == Form::Io {
-                if !node.kind.is_table() {
-                    return wrong(What::WrongKind { form: Form::AnyTable, found: node.kind });
-                }
-                self.later(Section::Io, element)?;
-            } else if node.kind != Kind::Text {
-                return wrong(What::WrongKind { form: Form::Text, found: node.kind });
-            } else {
-                let word = self.intern(node.value)?;
-                let bytes = self.config.bytes(word);
-                let first = self.tree.first(array) == Some(element);
-                let fine = match form {
-                    Form::Command => !first || form::is_path(bytes),
-                    Form::Modules => form::is_module(bytes),
-                    Form::Options => form::is_word(bytes),
-                    _ => true,
-                };
-                if !fine && form == Form::Options {
-                    return wrong(What::Rule(Rule::Option));
-                }
-                if !fine {
-                    return wrong(What::WrongValue {
-                        form: if form == Form::Command { Form::Path } else { form },
-                        near: None,
-                    });
-                }
-                if self.config.words.push(word).is_err() {
-                    return wrong(What::TooMany("strings in arrays", limits::WORDS));
-                }
+            let word = match form {
+                Form::Command if child == first => Form::Path,
+                Form::Modules => Form::Module,
+                Form::Options => Form::Option,
+                _ => Form::Text,
+            };
+            if !self.check(word, element) {
+                return false;
+            }
+            if self.config.words.push(self.value.text).is_err() {
+                return self.too_many(node.value, Many::Words);
             }
             child = self.tree.next(element);
         }
-        Ok(between(first, self.config.words.len()))
-    }
-
-    fn table(&mut self, form: Form, table: NodeId) -> Checked<Value> {
-        match form {
-            Form::Table(section) => self.later(section, table)?,
-            Form::Stdio => self.later(Section::Stdio, table)?,
-            Form::Env | Form::Sysctl => return self.pairs(form, table),
-            _ => {}
+        if form == Form::Names {
+            // Names become numbers.
+            self.config.words.truncate(start);
+            self.config.strings.truncate(before);
         }
-        Ok(Value { number: UNLIMITED, ..Value::default() })
+        self.list(start, self.config.words.len())
     }
 
-    /// A table to be walked after this one.
-    fn later(&mut self, section: Section, table: NodeId) -> Checked<()> {
-        self.pending.push((section, table)).map_err(|_| Wrong {
-            place: self.tree.node(table).value,
-            what: What::TooMany("tables", self.pending.capacity()),
-        })
-    }
-
-    fn pairs(&mut self, form: Form, table: NodeId) -> Checked<Value> {
-        let first = self.config.pairs.len();
+    /// A table of strings.
+    #[inline(never)]
+    fn pairs(&mut self, form: Form, table: NodeId) -> bool {
+        let start = self.config.pairs.len();
         let mut child = self.tree.first(table);
         while let Some(entry) = child {
             let node = self.tree.node(entry);
-            let key = self.intern(node.key)?;
-            let bytes = self.config.bytes(key);
-            let (fine, rule) = match form {
-                Form::Env => (!bytes.is_empty() && !bytes.contains(&b'='), Rule::EnvName),
-                _ => (form::is_sysctl(bytes), Rule::SysctlName),
-            };
-            if !fine {
-                return Err(Wrong { place: node.key, what: What::Rule(rule) });
+            if !self.intern(node.key) {
+                return false;
             }
-            let value = match node.kind {
-                Kind::Text => self.intern(node.value)?,
-                Kind::Integer if form == Form::Sysctl => {
-                    let mut text = crate::text::Text::<20>::new();
-                    crate::put!(text, integer(self.bytes(node.value)).unwrap_or(0));
-                    self.intern_bytes(node.value, &mut text.as_bytes().iter().copied())?
+            let key = self.value.text;
+            let bytes = self.config.bytes(key);
+            if form == Form::Env && (bytes.is_empty() || bytes.contains(&b'=')) {
+                return self.rule(node.key, Rule::EnvName);
+            }
+            if form == Form::Sysctl && !form::is_sysctl(bytes) {
+                return self.rule(node.key, Rule::SysctlName);
+            }
+            if form == Form::Sysctl && node.kind == Kind::Integer {
+                let mut text = Text::<20>::new();
+                crate::put!(text, integer(self.sources.bytes(node.value)).unwrap_or(0));
+                if !self.intern_bytes(node.value, &mut text.as_bytes().iter().copied()) {
+                    return false;
                 }
-                found => {
-                    return Err(Wrong {
-                        place: node.value,
-                        what: What::WrongKind { form: Form::Text, found },
-                    });
-                }
-            };
-            if self.config.pairs.push(Pair { key, value }).is_err() {
-                return Err(Wrong {
-                    place: node.key,
-                    what: What::TooMany("variables and settings", limits::PAIRS),
-                });
+            } else if !self.check(if form == Form::Sysctl { Form::Setting } else { Form::Text }, entry) {
+                return false;
+            }
+            if self.config.pairs.push(Pair { key, value: self.value.text }).is_err() {
+                return self.too_many(node.key, Many::Pairs);
             }
             child = self.tree.next(entry);
         }
-        Ok(between(first, self.config.pairs.len()))
+        self.list(start, self.config.pairs.len())
+    }
+
+    /// The value is what was put into a pool since.
+    fn list(&mut self, start: usize, end: usize) -> bool {
+        let short = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+        self.value = Value { start: short(start), len: short(end.saturating_sub(start)), ..Value::NONE };
+        true
     }
 
     /// Copies the string of a token into the config's pool.
-    fn intern(&mut self, token: Span) -> Checked<Str> {
+    fn intern(&mut self, token: Span) -> bool {
         let mut bytes = decode(self.sources.bytes(token));
         self.intern_bytes(token, &mut bytes)
     }
 
-    fn intern_bytes(&mut self, place: Span, bytes: &mut dyn Iterator<Item = u8>) -> Checked<Str> {
-        let full = Wrong { place, what: What::TooMany("characters", limits::STRINGS) };
+    #[inline(never)]
+    fn intern_bytes(&mut self, place: Span, bytes: &mut dyn Iterator<Item = u8>) -> bool {
         let strings = &mut self.config.strings;
         let at = strings.len();
+        let mut fits = true;
         for byte in bytes {
-            if strings.push(byte).is_err() {
-                return Err(full);
-            }
+            fits = fits && strings.push(byte).is_ok();
         }
         let len = strings.len().saturating_sub(at);
-        match (u16::try_from(at), u16::try_from(len), strings.push(0)) {
-            (Ok(at), Ok(len), Ok(())) => Ok(Str { at, len }),
-            _ => Err(full),
+        fits &= strings.push(0).is_ok();
+        if !fits {
+            return self.too_many(place, Many::Bytes);
         }
+        // The pool is at most as long as 16 bits count.
+        self.value.text = Str { at: at as u16, len: len as u16 };
+        true
     }
 
-    /// Puts a checked value where it belongs.
-    fn apply(&mut self, used: Use, child: NodeId, value: Value) -> Checked<()> {
+    /// A string that is not in the config's text.
+    fn intern_word(&mut self, word: &'static str) -> bool {
+        self.intern_bytes(Span::default(), &mut bare(word))
+    }
+
+    /// Puts the checked value where it belongs.
+    #[inline(never)]
+    fn apply(&mut self, used: Use, child: NodeId) {
+        let node = self.tree.node(child);
+        let value = self.value;
         let system = &mut self.config.system;
         let workload = &mut self.workload;
         let limits = &mut workload.limits;
         let text = value.text;
         let yes = value.number != 0;
+        let mut wall = false;
+        let mut refused = None;
         match used {
-            Use::NotYet | Use::Checked => {}
+            Use::Checked => {}
+            Use::NotYet => refused = Some(node.key),
+            Use::Walk(section) => self.later(section, child),
+            Use::WalkNotYet(section) => {
+                self.later(section, child);
+                refused = Some(node.key);
+            }
+            Use::Io => {
+                for element in self.tree.children(child) {
+                    if self.check(Form::Table, element) {
+                        self.later(Section::Io, element);
+                    }
+                }
+                refused = Some(node.key);
+            }
             Use::Mounts => self.mounts = Some(child),
             Use::Networks => self.networks = Some(child),
             Use::Workloads => self.workloads = Some(child),
@@ -515,21 +504,15 @@ impl Reader<'_> {
             Use::MountType => self.mount.kind = text,
             Use::MountOptions => self.mount.options = value.list(),
             Use::MountRequired => self.mount.required = yes,
-            Use::Address => {
-                let [prefix, address @ ..] = network_of(value.number);
-                (self.interface.address, self.interface.prefix) = (address, prefix);
-            }
+            Use::Address => (self.interface.address, self.interface.prefix) = unpack_address(value.number),
             Use::Gateway => {
-                let [_, address @ ..] = network_of(value.number);
-                self.interface.gateway = Some(address);
-                self.gateway = Some(self.tree.node(child).value);
+                self.interface.gateway = Some(unpack_address(value.number).0);
+                self.gateway = Some(node.value);
             }
             Use::Command => workload.command = value.list(),
             Use::RootDirectory => {
                 workload.root = if yes { Root::Directory(text) } else { Root::Scratch };
-                if !(yes && self.config.bytes(text) == b"/") {
-                    self.wall(child);
-                }
+                wall = !yes || self.config.bytes(text) != b"/";
             }
             Use::User => {
                 self.user = true;
@@ -547,11 +530,12 @@ impl Reader<'_> {
                     _ => Restart::Always,
                 }
             }
-            Use::Ready if yes => {
-                return Err(Wrong { place: self.tree.node(child).value, what: What::NotYet });
+            Use::Ready => refused = Some(node.value).filter(|_| yes),
+            Use::After => {
+                for name in self.tree.children(child) {
+                    self.workload_called(name);
+                }
             }
-            Use::Ready => {}
-            Use::After => return self.check_after(child),
             Use::Critical => workload.critical = yes,
             Use::Privileged => workload.privileged = yes,
             Use::Early => workload.early = yes,
@@ -560,42 +544,42 @@ impl Reader<'_> {
                 1 => workload.stdio = Stdio::Console,
                 _ => {
                     // What the table does not name is /dev/null.
-                    let place = self.tree.node(child).value;
-                    let null = self.intern_bytes(place, &mut b"/dev/null".iter().copied())?;
-                    self.workload.stdio = Stdio::Devices { stdin: null, stdout: null, stderr: null };
+                    if self.intern_word("/dev/null") {
+                        let null = self.value.text;
+                        self.workload.stdio = Stdio::Devices { stdin: null, stdout: null, stderr: null };
+                    }
+                    self.later(Section::Stdio, child);
                 }
             },
             Use::Stdin | Use::Stdout | Use::Stderr => {
                 if let Stdio::Devices { stdin, stdout, stderr } = &mut workload.stdio {
-                    match used {
-                        Use::Stdin => *stdin = text,
-                        Use::Stdout => *stdout = text,
-                        _ => *stderr = text,
-                    }
+                    *(match used {
+                        Use::Stdin => stdin,
+                        Use::Stdout => stdout,
+                        _ => stderr,
+                    }) = text;
                 }
             }
             Use::Volumes => {
                 self.volumes = Some(child);
-                self.wall(child);
+                wall = true;
             }
             Use::BackoffFirst => {
                 workload.backoff.first = value.short();
-                self.backoff = Some(self.tree.node(child).value);
+                self.backoff = Some(node.value);
             }
             Use::BackoffMost => {
                 workload.backoff.most = value.short();
-                self.backoff = self.backoff.or(Some(self.tree.node(child).value));
+                self.backoff = Some(node.value);
             }
             Use::BackoffReset => workload.backoff.reset = value.short(),
-            Use::StopSignal => {
-                workload.stop.signal = u8::try_from(value.number).unwrap_or(Stop::DEFAULT.signal)
-            }
+            Use::StopSignal => workload.stop.signal = value.number as u8,
             Use::StopTimeout => workload.stop.timeout = value.short(),
             Use::Memory => limits.memory = value.limit(),
             Use::MemoryHigh => limits.memory_high = value.limit(),
             Use::Swap => limits.swap = value.limit(),
             Use::Cpu => limits.cpu = value.short_limit(),
-            Use::CpuWeight => limits.cpu_weight = u16::try_from(value.number).ok(),
+            Use::CpuWeight => limits.cpu_weight = Some(value.number as u16),
             Use::Cpus => limits.cpus = Some(text),
             Use::Mems => limits.mems = Some(text),
             Use::Pids => limits.pids = value.short_limit(),
@@ -609,216 +593,139 @@ impl Reader<'_> {
             Use::VolumeWritable => self.volume.writable = Some(yes),
             Use::NetworkMode => {
                 workload.network = if yes { Network::Host } else { Network::None };
-                if !yes {
-                    self.wall(child);
-                }
+                wall = !yes;
             }
             Use::PidNamespace => {
                 workload.host_pid = yes;
-                if !yes {
-                    self.wall(child);
-                }
+                wall = !yes;
             }
-            Use::Capabilities if value.len > 0 => {
-                return Err(Wrong { place: self.tree.node(child).value, what: What::NotYet });
+            Use::Capabilities => {
+                refused = Some(node.key).filter(|_| value.len > 0);
+                wall = true;
             }
-            Use::Capabilities => self.wall(child),
         }
-        Ok(())
+        if wall {
+            self.wall = self.wall.or(Some(node.key));
+        }
+        if let Some(place) = refused {
+            self.wrong(place, What::NotYet);
+        }
     }
 
-    /// The key asks for something that a privileged workload cannot have.
-    fn wall(&mut self, child: NodeId) {
-        self.wall = self.wall.or(Some(self.tree.node(child).key));
-    }
-
-    fn check_after(&mut self, after: NodeId) -> Checked<()> {
-        for element in self.tree.children(after) {
-            self.workload_called(self.tree.node(element).value)?;
+    /// A table to be walked after this one.
+    fn later(&mut self, section: Section, table: NodeId) {
+        if self.pending.push((section, table)).is_err() {
+            self.too_many(self.tree.node(table).value, Many::Tables);
         }
-        Ok(())
     }
 
     /// The table of the workload that a string names.
-    fn workload_called(&self, name: Span) -> Checked<NodeId> {
-        let Some(workloads) = self.workloads else {
-            return Err(Wrong { place: name, what: What::UnknownWorkload { near: None } });
-        };
-        if let Ok(found) = self.tree.find(self.sources, workloads, name) {
-            return Ok(found);
+    fn workload_called(&mut self, name: NodeId) -> Option<NodeId> {
+        let place = self.tree.node(name).value;
+        let workloads = self.workloads.unwrap_or(name);
+        let found = self.tree.find(self.sources, workloads, place).ok();
+        if found.is_none() {
+            self.wrong(place, What::UnknownWorkload(workloads));
         }
-        let inner = |span: Span| {
-            let token = self.sources.bytes(span);
-            let quoted = matches!(token, [b'"' | b'\'', ..]);
-            if quoted { token.get(1..token.len().saturating_sub(1)).unwrap_or(&[]) } else { token }
-        };
-        let mut keys = self.tree.children(workloads).map(|node| inner(self.tree.node(node).key));
-        let near = if self.teller.is_full() { None } else { near::nearest(inner(name), &mut keys) };
-        let near = near.and_then(|near| {
-            self.tree.children(workloads).find(|node| inner(self.tree.node(*node).key) == near)
+        found
+    }
+
+    /// Reads each table of `all` into a draft, with its name interned, and takes
+    /// back what the draft has put into the pools if something was wrong with it.
+    #[inline(never)]
+    fn read_parts(&mut self, all: Option<NodeId>, one: fn(&mut Self, NodeId, Str)) {
+        let mut next = all.and_then(|all| self.tree.first(all));
+        while let Some(table) = next {
+            next = self.tree.next(table);
+            let node = self.tree.node(table);
+            let config = &self.config;
+            let pools = [config.strings.len(), config.words.len(), config.pairs.len(), config.volumes.len()];
+            self.part = part_of(self.sources, self.tree, table);
+            // If it is broken, that was reported when it was parsed.
+            self.bad = node.is_broken();
+            if all == self.networks && same(self.sources.bytes(node.key), bare("dns")) {
+                self.wrong(node.key, What::NotYet);
+            }
+            if !self.bad && self.check(Form::Table, table) && self.intern(node.key) {
+                one(self, table, self.value.text);
+            }
+            if self.bad {
+                let [strings, words, pairs, volumes] = pools;
+                self.config.strings.truncate(strings);
+                self.config.words.truncate(words);
+                self.config.pairs.truncate(pairs);
+                self.config.volumes.truncate(volumes);
+                self.teller.outcome.left_out = self.teller.outcome.left_out.saturating_add(1);
+            }
+        }
+    }
+
+    fn read_mount(&mut self, table: NodeId, target: Str) {
+        let node = self.tree.node(table);
+        let path = self.config.bytes(target);
+        if !form::is_path(path) || form::words("/ /proc /sys /dev").any(|taken| taken == path) {
+            self.rule(node.key, Rule::MountTarget);
+        }
+        self.mount = Mount { target, ..NO_MOUNT };
+        self.walk(Section::Mount, table);
+        // A filesystem without a device has one name for both.
+        let mount = &mut self.mount;
+        if mount.source == NO_STR {
+            mount.source = mount.kind;
+        } else if mount.kind == NO_STR && !self.config.bytes(mount.source).starts_with(b"/") {
+            mount.kind = mount.source;
+        }
+        let mount = *mount;
+        if !self.bad && mount.kind == NO_STR {
+            self.rule(node.key, Rule::NoType);
+        }
+        if !self.bad && self.config.mounts.push(mount).is_err() {
+            self.too_many(node.key, Many::Mounts);
+        }
+    }
+
+    fn read_interface(&mut self, table: NodeId, name: Str) {
+        let node = self.tree.node(table);
+        if !form::is_interface(self.config.bytes(name)) {
+            self.rule(node.key, Rule::InterfaceName);
+        }
+        self.interface = Interface { name, ..NO_INTERFACE };
+        self.gateway = None;
+        self.walk(Section::Interface, table);
+        let interface = self.interface;
+        if let (Some(gateway), Some(place), false) = (interface.gateway, self.gateway, self.bad) {
+            if interface.prefix == NO_PREFIX {
+                self.rule(place, Rule::GatewayAlone);
+            } else if !form::same_network(gateway, interface.address, interface.prefix) {
+                self.rule(place, Rule::Gateway);
+            }
+        }
+        if !self.bad && interface.prefix == NO_PREFIX {
+            self.rule(node.key, Rule::NoAddress);
+        }
+        if !self.bad && self.config.interfaces.push(interface).is_err() {
+            self.too_many(node.key, Many::Interfaces);
+        }
+    }
+
+    #[inline(never)]
+    fn break_cycles(&mut self) {
+        let Some(workloads) = self.workloads else { return };
+        let (tree, teller) = (self.tree, &mut self.teller);
+        graph::break_cycles(self.sources, tree, workloads, &mut |start, entry| {
+            let owner = graph::owner(tree, entry);
+            let part = if tree.node(owner).damaged.get() { None } else { Some(Part::Workload(owner)) };
+            let place = tree.node(entry).value;
+            teller.tell(tree, Problem { place, what: What::Cycle(start), part });
         });
-        Err(Wrong { place: name, what: What::UnknownWorkload { near } })
     }
 
-    fn pools(&self) -> Pools {
-        Pools {
-            strings: self.config.strings.len(),
-            words: self.config.words.len(),
-            pairs: self.config.pairs.len(),
-            volumes: self.config.volumes.len(),
-        }
-    }
-
-    /// Starts on a mount, an interface or a workload: `None` if its table could not be
-    /// parsed, which was reported.
-    fn begin(&mut self, table: NodeId) -> Option<Pools> {
+    fn read_workload(&mut self, table: NodeId, name: Str) {
         let node = self.tree.node(table);
-        self.part = part_of(self.sources, self.tree, table);
-        self.bad = false;
-        if node.damaged || node.kind == Kind::Nothing {
-            self.left_out();
-            return None;
-        }
-        let pools = self.pools();
-        if !node.kind.is_table() {
-            self.problem(node.value, What::WrongKind { form: Form::AnyTable, found: node.kind });
-            self.left_out();
-            return None;
-        }
-        Some(pools)
-    }
-
-    /// Takes back what the draft has put into the pools.
-    fn drop_draft(&mut self, pools: Pools) {
-        self.config.strings.truncate(pools.strings);
-        self.config.words.truncate(pools.words);
-        self.config.pairs.truncate(pools.pairs);
-        self.config.volumes.truncate(pools.volumes);
-        self.left_out();
-    }
-
-    fn left_out(&mut self) {
-        self.teller.outcome.left_out = self.teller.outcome.left_out.saturating_add(1);
-    }
-
-    /// The name of the table as a string of the config; empty after a problem.
-    fn name(&mut self, table: NodeId) -> Str {
-        match self.intern(self.tree.node(table).key) {
-            Ok(name) => name,
-            Err(Wrong { place, what }) => {
-                self.problem(place, what);
-                NO_STR
-            }
-        }
-    }
-
-    fn rule(&mut self, place: Span, rule: Rule) {
-        self.problem(place, What::Rule(rule));
-    }
-
-    fn read_mounts(&mut self) {
-        let mut next = self.mounts.and_then(|mounts| self.tree.first(mounts));
-        while let Some(table) = next {
-            next = self.tree.next(table);
-            let Some(pools) = self.begin(table) else { continue };
-            let node = self.tree.node(table);
-            let target = self.name(table);
-            let bytes = self.config.bytes(target);
-            if !form::is_path(bytes) || matches!(bytes, b"/" | b"/proc" | b"/sys" | b"/dev") {
-                self.rule(node.key, Rule::MountTarget);
-            }
-            self.mount = Mount { target, ..NO_MOUNT };
-            self.walk(Section::Mount, table);
-            // A filesystem without a device has one name for both.
-            let mount = &mut self.mount;
-            if mount.source == NO_STR {
-                mount.source = mount.kind;
-            } else if mount.kind == NO_STR && !self.config.bytes(mount.source).starts_with(b"/") {
-                mount.kind = mount.source;
-            }
-            let mount = *mount;
-            if !self.bad && mount.kind == NO_STR {
-                self.problem(node.value, What::Missing("type"));
-            }
-            if !self.bad && self.config.mounts.push(mount).is_err() {
-                self.problem(node.value, What::TooMany("mounts", limits::MOUNTS));
-            }
-            if self.bad {
-                self.drop_draft(pools);
-            }
-        }
-    }
-
-    fn read_interfaces(&mut self) {
-        let mut next = self.networks.and_then(|networks| self.tree.first(networks));
-        while let Some(table) = next {
-            next = self.tree.next(table);
-            let Some(pools) = self.begin(table) else { continue };
-            let node = self.tree.node(table);
-            let name = self.name(table);
-            if !form::is_interface(self.config.bytes(name)) {
-                self.rule(node.key, Rule::InterfaceName);
-            }
-            self.interface = Interface { name, ..NO_INTERFACE };
-            self.gateway = None;
-            self.walk(Section::Interface, table);
-            let interface = self.interface;
-            match (interface.gateway, self.gateway) {
-                (Some(_), Some(place)) if interface.prefix == NO_PREFIX => {
-                    self.rule(place, Rule::GatewayAlone)
-                }
-                (Some(gateway), Some(place))
-                    if !form::same_network(gateway, interface.address, interface.prefix) =>
-                {
-                    self.rule(place, Rule::Gateway);
-                }
-                _ => {}
-            }
-            if !self.bad && interface.prefix == NO_PREFIX {
-                self.problem(node.value, What::Missing("address"));
-            }
-            if !self.bad && self.config.interfaces.push(interface).is_err() {
-                self.problem(node.value, What::TooMany("interfaces", limits::INTERFACES));
-            }
-            if self.bad {
-                self.drop_draft(pools);
-            }
-        }
-    }
-
-    fn read_workloads(&mut self) {
-        if let Some(workloads) = self.workloads {
-            let teller = &mut self.teller;
-            let mut found = |tree: &Tree, start: NodeId, entry: NodeId| {
-                let owner = tree.node(tree.node(entry).parent).parent;
-                let part = Some(Part::Workload(owner)).filter(|_| !tree.node(owner).damaged);
-                let place = tree.node(entry).value;
-                teller.tell(tree, Problem { place, what: What::Cycle(start), part });
-            };
-            graph::break_cycles(self.sources, self.tree, workloads, &mut found);
-            let mut next = self.tree.first(workloads);
-            while let Some(table) = next {
-                next = self.tree.next(table);
-                self.read_workload(table);
-            }
-            self.read_edges(workloads);
-        }
-        self.read_exit_with();
-        let (workloads, strings) = (&mut self.config.workloads, &self.config.strings);
-        let name = |workload: &Workload| {
-            let start = usize::from(workload.name.at);
-            strings.get(start..start.saturating_add(workload.name.len.into())).unwrap_or(&[])
-        };
-        users::settle(workloads, &|one, other| name(one) < name(other));
-    }
-
-    fn read_workload(&mut self, table: NodeId) {
-        let Some(pools) = self.begin(table) else { return };
-        let node = self.tree.node(table);
-        let name = self.name(table);
         if !form::is_workload_name(self.config.bytes(name)) {
             self.rule(node.key, Rule::WorkloadName);
-        } else if self.config.bytes(name) == b"init" {
+        }
+        if self.config.bytes(name) == b"init" {
             self.rule(node.key, Rule::ReservedName);
         }
         self.workload = Workload { name, ..NO_WORKLOAD };
@@ -826,127 +733,108 @@ impl Reader<'_> {
         self.walk(Section::Workload, table);
         self.read_volumes();
         if !self.bad && self.workload.command.is_empty() {
-            self.problem(node.value, What::Missing("command"));
+            self.rule(node.key, Rule::NoCommand);
         }
-        if let Some(place) = self.backoff.filter(|_| self.workload.backoff.first > self.workload.backoff.most)
-        {
+        let Backoff { first, most, .. } = self.workload.backoff;
+        if let (Some(place), true) = (self.backoff, first > most) {
             self.rule(place, Rule::Backoff);
+        }
+        if let User::Auto { first } = &mut self.workload.user {
+            *first = users::first_choice(self.config.bytes(name));
         }
         if self.workload.privileged {
             self.take_down_walls();
-        } else if let User::Auto { .. } = self.workload.user {
-            self.workload.user = User::Auto { first: users::first_choice(self.config.bytes(name)) };
         }
         if !self.bad && self.config.workloads.push(self.workload).is_err() {
-            self.problem(node.value, What::TooMany("workloads", limits::WORKLOADS));
+            self.too_many(node.key, Many::Workloads);
         }
-        if self.bad {
-            return self.drop_draft(pools);
+        if !self.bad {
+            // Its number, from 1; see `id_of`.
+            node.mark.set(u16::try_from(self.config.workloads.len()).unwrap_or(0));
         }
-        // Its number, from 1; see `id_of`.
-        let number = u16::try_from(self.config.workloads.len()).unwrap_or(0);
-        self.tree.with(table, |node| node.mark = number);
     }
 
     /// What the config says of a privileged workload is what it gets.
     fn take_down_walls(&mut self) {
         if let Some(place) = self.wall {
-            return self.rule(place, Rule::Wall);
+            self.rule(place, Rule::Wall);
         }
-        let place = Span::default();
-        match self.intern_bytes(place, &mut b"/".iter().copied()) {
-            Ok(root) => self.workload.root = Root::Directory(root),
-            Err(Wrong { place, what }) => return self.problem(place, what),
+        if self.intern_word("/") {
+            self.workload.root = Root::Directory(self.value.text);
         }
         self.workload.network = Network::Host;
         self.workload.host_pid = true;
         if !self.user {
             self.workload.user = User::Ids { uid: 0, gid: 0 };
-        } else if let User::Auto { .. } = self.workload.user {
-            self.workload.user =
-                User::Auto { first: users::first_choice(self.config.bytes(self.workload.name)) };
         }
     }
 
     fn read_volumes(&mut self) {
-        let Some(volumes) = self.volumes else { return };
         let first = self.config.volumes.len();
-        let mut next = self.tree.first(volumes);
+        let mut next = self.volumes.and_then(|volumes| self.tree.first(volumes));
         while let Some(table) = next {
             next = self.tree.next(table);
             let node = self.tree.node(table);
-            if !node.kind.is_table() {
-                self.problem(node.value, What::WrongKind { form: Form::AnyTable, found: node.kind });
+            if !self.check(Form::Table, table) || !self.intern(node.key) {
                 continue;
             }
-            let target = self.name(table);
-            let bytes = self.config.bytes(target);
-            let taken = |above: &&[u8]| form::is_within(bytes, above);
-            if !form::is_path(bytes)
-                || bytes == b"/"
-                || [b"/proc".as_slice(), b"/sys", b"/dev"].iter().any(taken)
-            {
+            let target = self.value.text;
+            let path = self.config.bytes(target);
+            let taken = form::words("/proc /sys /dev").any(|taken| form::is_within(path, taken));
+            if taken || path == b"/" || !form::is_path(path) {
                 self.rule(node.key, Rule::VolumeTarget);
             }
-            self.volume = Draft::default();
-            let bad = self.bad;
-            self.bad = false;
+            self.volume = Draft::NONE;
             self.walk(Section::Volume, table);
             let source = match self.volume {
-                Draft { tmpfs: Some(size), source: None, writable: None } => {
-                    Some(VolumeSource::Tmpfs { size })
-                }
+                Draft { tmpfs: Some(size), source: None, writable: None } => VolumeSource::Tmpfs { size },
                 Draft { tmpfs: None, source: Some(source), writable } => {
-                    Some(VolumeSource::Directory { source, writable: writable.unwrap_or(false) })
+                    VolumeSource::Directory { source, writable: writable == Some(true) }
                 }
-                _ => None,
-            };
-            match source {
-                Some(source) => {
-                    if self.config.volumes.push(Volume { target, source }).is_err() {
-                        self.problem(node.key, What::TooMany("volumes", limits::VOLUMES));
+                _ => {
+                    // If something in it was wrong, that was said.
+                    if !self.bad {
+                        self.rule(node.key, Rule::VolumeSource);
                     }
+                    continue;
                 }
-                // If something in it is wrong, that was said.
-                None if self.bad => {}
-                None => self.rule(node.key, Rule::VolumeSource),
+            };
+            if self.config.volumes.push(Volume { target, source }).is_err() {
+                self.too_many(node.key, Many::Volumes);
+                break;
             }
-            self.bad |= bad;
         }
-        self.workload.volumes = between(first, self.config.volumes.len()).list();
+        self.list(first, self.config.volumes.len());
+        self.workload.volumes = self.value.list();
     }
 
     /// The workload that a table became, unless it is left out.
     fn id_of(&self, table: NodeId) -> Option<WorkloadId> {
-        self.tree.node(table).mark.checked_sub(1).map(WorkloadId)
+        self.tree.node(table).mark.get().checked_sub(1).map(WorkloadId)
     }
 
     /// Names in `after` become numbers. Workloads that are left out are waited for by nobody.
-    fn read_edges(&mut self, workloads: NodeId) {
-        let mut next = self.tree.first(workloads);
-        while let Some(table) = next {
-            next = self.tree.next(table);
-            let (Some(id), Some(after)) = (self.id_of(table), named(self.sources, self.tree, table, "after"))
-            else {
-                continue;
-            };
+    #[inline(never)]
+    fn read_edges(&mut self) {
+        self.part = Some(Part::Key);
+        let Some(workloads) = self.workloads else { return };
+        for table in self.tree.children(workloads) {
+            let Some(id) = self.id_of(table) else { continue };
+            let Some(after) = named(self.sources, self.tree, table, "after") else { continue };
             let first = self.config.edges.len();
             for entry in self.tree.children(after) {
-                let place = self.tree.node(entry).value;
-                let found = self.tree.find(self.sources, workloads, place).ok();
-                let Some(target) = found.and_then(|node| self.id_of(node)) else { continue };
-                if self.config.edges.get(first..).unwrap_or(&[]).contains(&target) {
-                    continue;
-                }
-                if self.config.edges.push(target).is_err() {
-                    let what = What::TooMany("names in `after`", limits::EDGES);
-                    self.teller.tell(self.tree, Problem { place, what, part: Some(Part::Key) });
-                    break;
+                let target = self.workload_called(entry).and_then(|table| self.id_of(table));
+                let Some(target) = target else { continue };
+                let so_far = self.config.edges.get(first..).unwrap_or(&[]);
+                if !so_far.contains(&target) && self.config.edges.push(target).is_err() {
+                    self.too_many(self.tree.node(entry).value, Many::Edges);
+                    return;
                 }
             }
-            let list = between(first, self.config.edges.len()).list();
+            self.list(first, self.config.edges.len());
+            let after = self.value.list();
             if let Some(workload) = self.config.workloads.get_mut(id.index()) {
-                workload.after = list;
+                workload.after = after;
             }
         }
     }
@@ -954,97 +842,93 @@ impl Reader<'_> {
     fn read_exit_with(&mut self) {
         let Some(key) = self.exit_with else { return };
         self.part = Some(Part::Key);
-        let place = self.tree.node(key).value;
-        match self.workload_called(place).map(|table| self.id_of(table)) {
-            Ok(Some(id)) => self.config.system.exit_with = Some(id),
-            Ok(None) => self.rule(place, Rule::LeftOut),
-            Err(Wrong { place, what }) => self.problem(place, what),
+        if let Some(table) = self.workload_called(key) {
+            self.config.system.exit_with = self.id_of(table);
+            if self.config.system.exit_with.is_none() {
+                self.rule(self.tree.node(key).value, Rule::LeftOut);
+            }
         }
+    }
+
+    #[inline(never)]
+    fn settle_users(&mut self) {
+        let (workloads, strings) = (&mut self.config.workloads, &self.config.strings);
+        let name = |workload: &Workload| {
+            let start = usize::from(workload.name.at);
+            strings.get(start..start.saturating_add(workload.name.len.into())).unwrap_or(&[])
+        };
+        users::settle(workloads, &|one, other| name(one) < name(other));
     }
 }
 
 /// The number that an integer stands for in that form.
 fn whole(form: Form, integer: i64) -> Option<u64> {
     let number = u64::try_from(integer).ok()?;
-    let short = u32::try_from(number).ok();
-    match form {
-        Form::Count | Form::CountOrMax => (1..u64::from(u32::MAX)).contains(&number).then_some(number),
-        Form::Weight => (1..=10_000).contains(&number).then_some(number),
-        Form::Size => (number > 0).then_some(number),
-        Form::SizeOrMax => Some(number),
-        Form::Cpu => number.checked_mul(100_000).and_then(form::enough_cpu),
-        Form::Signal => form::is_signal(number).then_some(number),
-        Form::User => short.filter(|id| *id != u32::MAX).map(|id| pair(id, id)),
-        _ => None,
-    }
+    let fine = match form {
+        Form::Count | Form::CountOrMax => (1..u64::from(u32::MAX)).contains(&number),
+        Form::Weight => (1..=10_000).contains(&number),
+        Form::Size => number > 0,
+        Form::SizeOrMax => true,
+        Form::Cpu => return form::enough_cpu(number.checked_mul(100_000)?),
+        Form::Signal => form::is_signal(number),
+        Form::User => return form::id(number).map(|id| pack_ids(id, id)),
+        _ => false,
+    };
+    fine.then_some(number)
 }
+
+struct NotYet;
 
 /// The number that a string stands for in that form, if it has that form. For
 /// forms that are kept as text it says nothing.
-fn number(form: Form, text: &[u8]) -> Result<Option<u64>, What> {
-    let text_if = |fine: bool| fine.then_some(1u64);
-    Ok(match form {
-        Form::CountOrMax | Form::SizeOrMax if text == b"max" => Some(UNLIMITED),
-        Form::Size => form::size(text).filter(|size| *size > 0),
-        Form::SizeOrMax => form::size(text),
-        Form::Duration => form::duration(text),
-        Form::Wait => form::duration(text).filter(|millis| *millis >= 10),
-        Form::Cpu => form::cpu(text),
-        Form::Cpuset => text_if(form::cpuset(text).is_some()),
-        Form::Signal => form::signal(text),
-        Form::Name => text_if(form::is_word(text)),
-        Form::Hostname => text_if(form::is_hostname(text)),
-        Form::Path => text_if(form::is_path(text)),
-        Form::Device => text_if(form::is_path(text) && text.starts_with(b"/dev/")),
-        Form::Source => {
-            let labels: [&[u8]; 4] = [b"LABEL=", b"UUID=", b"PARTLABEL=", b"PARTUUID="];
-            if labels.iter().any(|label| text.starts_with(label)) {
-                return Err(What::NotYet);
-            }
-            text_if(form::is_path(text) || (form::is_word(text) && !text.contains(&b'/')))
+#[inline(never)]
+fn number(form: Form, text: &[u8]) -> Result<Option<u64>, NotYet> {
+    let fine = match form {
+        Form::CountOrMax | Form::SizeOrMax if text == b"max" => return Ok(Some(UNLIMITED)),
+        Form::User if text == b"auto" => return Ok(Some(AUTO)),
+        Form::RootDirectory if text == b"scratch" => return Ok(Some(0)),
+        Form::Size => return Ok(form::size(text).filter(|size| *size > 0)),
+        Form::SizeOrMax => return Ok(form::size(text)),
+        Form::Duration => return Ok(form::duration(text)),
+        Form::Wait => return Ok(form::duration(text).filter(|millis| *millis >= 10)),
+        Form::Cpu => return Ok(form::cpu(text)),
+        Form::Signal => return Ok(form::signal(text)),
+        Form::User => return Ok(form::user(text).map(|(uid, gid)| pack_ids(uid, gid))),
+        Form::Address if text == b"dhcp" || text.contains(&b':') => return Err(NotYet),
+        Form::Address | Form::Gateway => {
+            let found = form::ipv4(text).filter(|(_, prefix)| prefix.is_some() == (form == Form::Address));
+            return Ok(found.map(|(address, prefix)| pack_address(address, prefix.unwrap_or(0))));
         }
-        Form::RootDirectory if text == b"scratch" => Some(0),
-        Form::RootDirectory => {
-            if text.ends_with(b".erofs") || text.ends_with(b".squashfs") {
-                return Err(What::NotYet);
-            }
-            text_if(form::is_path(text))
+        Form::Source
+            if form::words("LABEL= UUID= PARTLABEL= PARTUUID=").any(|label| text.starts_with(label)) =>
+        {
+            return Err(NotYet);
         }
-        Form::User if text == b"auto" => Some(AUTO),
-        Form::User => form::user(text).map(|(uid, gid)| pair(uid, gid)),
-        Form::Address => {
-            if text == b"dhcp" || text.contains(&b':') {
-                return Err(What::NotYet);
-            }
-            form::ipv4_network(text).map(|(address, prefix)| packed(address, prefix))
+        Form::RootDirectory if text.ends_with(b".erofs") || text.ends_with(b".squashfs") => {
+            return Err(NotYet);
         }
-        Form::Gateway => form::ipv4(text).map(|address| packed(address, 0)),
-        Form::Text => Some(0),
-        _ => None,
-    })
+        Form::RootDirectory | Form::Path => form::is_path(text),
+        Form::Source => form::is_path(text) || (form::is_word(text) && !text.contains(&b'/')),
+        Form::Device => form::is_path(text) && text.starts_with(b"/dev/"),
+        Form::Cpuset => form::is_cpuset(text),
+        Form::Name | Form::Option => form::is_word(text),
+        Form::Module => form::is_module(text),
+        Form::Hostname => form::is_hostname(text),
+        Form::Text | Form::Setting => true,
+        _ => false,
+    };
+    Ok(fine.then_some(1))
 }
 
-fn pair(uid: u32, gid: u32) -> u64 {
+fn pack_ids(uid: u32, gid: u32) -> u64 {
     u64::from(gid) << 32 | u64::from(uid)
 }
 
-fn packed([a, b, c, d]: [u8; 4], prefix: u8) -> u64 {
+fn pack_address([a, b, c, d]: [u8; 4], prefix: u8) -> u64 {
     u64::from_be_bytes([0, 0, 0, prefix, a, b, c, d])
 }
 
-/// Prefix and address of a [`packed`] number.
-fn network_of(number: u64) -> [u8; 5] {
+fn unpack_address(number: u64) -> ([u8; 4], u8) {
     let [_, _, _, prefix, a, b, c, d] = number.to_be_bytes();
-    [prefix, a, b, c, d]
-}
-
-fn between(first: usize, end: usize) -> Value {
-    let short = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
-    Value { start: short(first), len: short(end.saturating_sub(first)), ..Value::default() }
-}
-
-/// The one of `names` that `word` is most likely a misspelling of.
-fn choose(word: &[u8], names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    let mut names = names.map(str::as_bytes);
-    near::nearest(word, &mut names).and_then(|near| core::str::from_utf8(near).ok())
+    ([a, b, c, d], prefix)
 }

@@ -6,39 +6,21 @@
 //! each key is here too, in a second table that nothing on the device refers to,
 //! so the linker drops it there.
 
-use super::form::Form;
-
-/// A kind of table.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub(super) enum Section {
-    Top,
-    System,
-    Watchdog,
-    Root,
-    Mount,
-    Interface,
-    Workload,
-    Backoff,
-    Stop,
-    Stdio,
-    Limits,
-    Io,
-    Volume,
-    Connection,
-    Namespaces,
-    Security,
-}
+use super::form::{Form, Words, words};
 
 /// What becomes of a key's value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
 pub(super) enum Use {
     /// Checked, and then refused: its effect comes with a later version.
     NotYet,
-    /// Checked, and that is all: a table whose keys are walked on their own, or
-    /// a part of something that is refused as a whole.
+    /// Checked, and that is all: part of something that is refused as a whole.
     Checked,
+    /// A table whose keys are walked.
+    Walk(Section),
+    /// A table whose keys are walked, and which is then refused.
+    WalkNotYet(Section),
+    /// Tables in an array, which is then refused.
+    Io,
     Mounts,
     Networks,
     Workloads,
@@ -98,45 +80,57 @@ pub(super) enum Use {
     Capabilities,
 }
 
-pub(super) struct Key {
-    pub name: &'static str,
-    pub form: Form,
-    pub used: Use,
+/// What is known of a section.
+struct Table {
+    /// The table as a person finds it in a file.
+    title: &'static str,
+    /// Names of keys, each with a space behind it.
+    names: &'static str,
+    /// The same keys' forms and uses.
+    keys: &'static [(Form, Use)],
+}
+
+impl Section {
+    fn table(self) -> &'static Table {
+        const NONE: &Table = &Table { title: "", names: "", keys: &[] };
+        TABLES.get(self as usize).unwrap_or(NONE)
+    }
+
+    pub fn title(self) -> &'static str {
+        self.table().title
+    }
+
+    pub fn names(self) -> Words {
+        words(self.table().names)
+    }
+
+    /// The form and use of the key with that name.
+    pub fn key(self, name: &[u8]) -> Option<(Form, Use)> {
+        let index = self.names().position(|known| known == name)?;
+        self.table().keys.get(index).copied()
+    }
 }
 
 macro_rules! sections {
-    ($($section:ident $title:literal { $($name:literal $form:expr, $used:ident, $help:literal;)* })*) => {
+    ($($section:ident $title:literal { $($name:literal $form:ident, $used:expr, $help:literal;)* })*) => {
+        /// A kind of table.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(u8)]
+        pub(super) enum Section {
+            $($section,)*
+        }
+
+        static TABLES: &[Table] = &[$(Table {
+            title: $title,
+            names: concat!($($name, " "),*),
+            keys: &[$((Form::$form, $used)),*],
+        }),*];
+
         impl Section {
             #[cfg(test)]
             pub const ALL: &[Section] = &[$(Section::$section),*];
 
-            pub fn keys(self) -> &'static [Key] {
-                match self {
-                    $(Section::$section => {
-                        const KEYS: &[Key] =
-                            &[$(Key { name: $name, form: $form, used: Use::$used }),*];
-                        KEYS
-                    })*
-                }
-            }
-
-            /// Tables of a workload, where a key that is unknown elsewhere may belong.
-            pub const OF_WORKLOAD: &[Section] = &[
-                Section::Workload,
-                Section::Limits,
-                Section::Security,
-                Section::Connection,
-                Section::Namespaces,
-                Section::Stop,
-                Section::Backoff,
-            ];
-
-            /// The table as a person finds it in a file.
-            pub fn title(self) -> &'static str {
-                match self { $(Section::$section => $title,)* }
-            }
-
-            /// What each key does, in the order of [`keys`](Self::keys).
+            /// What each key does, in the order of [`names`](Self::names).
             #[cfg(test)]
             pub fn help(self) -> &'static [&'static str] {
                 match self { $(Section::$section => &[$($help),*],)* }
@@ -145,21 +139,32 @@ macro_rules! sections {
     };
 }
 
-use Form::*;
+/// Tables of a workload, where a key that is unknown elsewhere may belong.
+pub(super) const OF_WORKLOAD: &[Section] = &[
+    Section::Workload,
+    Section::Limits,
+    Section::Security,
+    Section::Connection,
+    Section::Namespaces,
+    Section::Stop,
+    Section::Backoff,
+];
+
+use Use::*;
 
 sections! {
-    Top "the config" {
-        "system" Table(Section::System), Checked, "The machine itself.";
-        "root" Table(Section::Root), NotYet, "Leave the initramfs for this root.";
-        "mount" Tables, Mounts, "Filesystems, by the path they are mounted on.";
-        "network" Tables, Networks, "Interfaces, by name.";
-        "workload" Tables, Workloads, "What runs here, by name.";
+    Top "The tables" {
+        "system" Table, Walk(Section::System), "The machine itself.";
+        "root" Table, WalkNotYet(Section::Root), "Leave the initramfs for this root.";
+        "mount" Table, Mounts, "Filesystems, by the path they are mounted on.";
+        "network" Table, Networks, "Interfaces, by name.";
+        "workload" Table, Workloads, "What runs here, by name.";
     }
     System "[system]" {
         "hostname" Hostname, Hostname, "The machine's name.";
         "modules" Modules, Modules, "Kernel modules to load, each with what it depends on.";
         "sysctl" Sysctl, Sysctl, "Kernel settings: `\"kernel.panic\" = 10` writes /proc/sys/kernel/panic.";
-        "watchdog" Table(Section::Watchdog), NotYet, "The hardware watchdog to feed.";
+        "watchdog" Table, WalkNotYet(Section::Watchdog), "The hardware watchdog to feed.";
         "on-failure" OnFailure, OnFailure, "What a failed boot, or a critical workload that gave up, leads to.";
         "poweroff" Poweroff, Poweroff, "How this board is powered off: some only come back from `reboot`.";
         "exit-with" Name, ExitWith, "When this workload has ended for good, the machine ends.";
@@ -195,20 +200,20 @@ sections! {
         "env" Env, Env, "Environment variables.";
         "directory" Path, Directory, "Working directory, inside `root`.";
         "restart" Restart, Restart, "When to start it again.";
-        "backoff" Table(Section::Backoff), Checked, "How long to wait before that.";
+        "backoff" Table, Walk(Section::Backoff), "How long to wait before that.";
         "after" Names, After, "Start after these workloads are ready or have settled, stop before them.";
         "ready" Ready, Ready, "When it counts as ready.";
-        "stop" Table(Section::Stop), Checked, "How to stop it.";
+        "stop" Table, Walk(Section::Stop), "How to stop it.";
         "critical" Boolean, Critical, "Its giving up is the machine's failure (`system.on-failure`).";
         "privileged" Boolean, Privileged, "No walls: the machine's own root, namespaces and rights.";
         "early" Boolean, Early, "Start before modules are loaded and filesystems are mounted.";
         "init" Boolean, NotYet, "Give it corm's own small init as its process 1.";
         "stdio" Stdio, Stdio, "Where its input and output lead.";
-        "limits" Table(Section::Limits), Checked, "What it may use up.";
-        "volumes" Tables, Volumes, "Directories inside its root, by path.";
-        "network" Table(Section::Connection), Checked, "What network it sees.";
-        "namespaces" Table(Section::Namespaces), Checked, "Which walls it shares with the machine.";
-        "security" Table(Section::Security), Checked, "Rights it is given.";
+        "limits" Table, Walk(Section::Limits), "What it may use up.";
+        "volumes" Table, Volumes, "Directories inside its root, by path.";
+        "network" Table, Walk(Section::Connection), "What network it sees.";
+        "namespaces" Table, Walk(Section::Namespaces), "Which walls it shares with the machine.";
+        "security" Table, Walk(Section::Security), "Rights it is given.";
     }
     Backoff "[workload.NAME.backoff]" {
         "first" Wait, BackoffFirst, "The wait before the first restart; it doubles from there.";
@@ -235,17 +240,17 @@ sections! {
         "cpu-weight" Weight, CpuWeight, "Its share when processors are busy (cpu.weight).";
         "cpus" Cpuset, Cpus, "The processors it may run on (cpuset.cpus).";
         "mems" Cpuset, Mems, "The memory nodes it may use (cpuset.mems).";
-        "io" Io, NotYet, "Bandwidth of block devices (io.max).";
+        "io" Tables, Io, "Bandwidth of block devices (io.max).";
         "io-weight" Weight, NotYet, "Its share when a device is busy (io.weight).";
         "pids" CountOrMax, Pids, "Processes and threads it may have (pids.max).";
-        "hugetlb" AnyTable, NotYet, "Huge pages it may hold, by page size (hugetlb.*.max).";
+        "hugetlb" Table, NotYet, "Huge pages it may hold, by page size (hugetlb.*.max).";
         "files" CountOrMax, Files, "Open files a process may have (RLIMIT_NOFILE).";
         "core" SizeOrMax, Core, "Size of a core dump (RLIMIT_CORE).";
         "stack" SizeOrMax, Stack, "Size of a process's first stack (RLIMIT_STACK).";
         "locked-memory" SizeOrMax, LockedMemory, "Memory a process may lock (RLIMIT_MEMLOCK).";
         "file-size" SizeOrMax, FileSize, "Size of a file it may write (RLIMIT_FSIZE).";
     }
-    Io "[[workload.NAME.limits.io]]" {
+    Io "[workload.NAME.limits] io" {
         "device" Source, Checked, "A block device, or where it is mounted.";
         "read" Size, Checked, "Bytes a second.";
         "write" Size, Checked, "Bytes a second.";
@@ -276,7 +281,7 @@ sections! {
         "time" Sharing, NotYet, "Clocks.";
     }
     Security "[workload.NAME.security]" {
-        "capabilities" Capabilities, Capabilities, "Capabilities it keeps.";
+        "capabilities" Words, Capabilities, "Capabilities it keeps.";
         "seccomp" Seccomp, NotYet, "System calls it may use.";
         "allow-bind" Words, NotYet, "TCP ports it may listen on.";
         "allow-connect" Words, NotYet, "TCP ports it may connect to.";

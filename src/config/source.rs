@@ -16,6 +16,7 @@ pub struct Span {
 
 impl Span {
     /// From `start` up to `end`.
+    #[inline(never)]
     pub(super) fn between(start: usize, end: usize) -> Span {
         Span { at: short(start), len: short(end.saturating_sub(start)) }
     }
@@ -119,6 +120,7 @@ impl Sources {
         }
     }
 
+    #[inline(never)]
     pub(super) fn bytes(&self, span: Span) -> &[u8] {
         self.text.get(span.at.into()..span.end()).unwrap_or(&[])
     }
@@ -147,7 +149,7 @@ impl Sources {
             file: self.bytes(found.name),
             line: lines(before),
             column: chars(lead),
-            text: text.get(start..place.saturating_add(rest)).unwrap_or(&[]),
+            text: text.get(start..place.saturating_add(rest)).unwrap_or(&[]).trim_ascii_end(),
             width: chars(token).saturating_sub(1),
         }
     }

@@ -5,8 +5,10 @@
 //! scanned, and [`decode`] gives its bytes wherever they are wanted.
 
 use super::problem::Syntax;
+use crate::text::{Sink, Text};
 
 /// The bytes that a key or string token stands for.
+#[inline(never)]
 pub(super) fn decode(token: &[u8]) -> Decoded<'_> {
     let body = |quotes: usize| token.get(quotes..token.len().saturating_sub(quotes)).unwrap_or(&[]);
     let (rest, escapes) = match token {
@@ -17,6 +19,35 @@ pub(super) fn decode(token: &[u8]) -> Decoded<'_> {
         _ => (token, false),
     };
     Decoded { rest, escapes, pending: 0 }
+}
+
+/// The beginning of what a token stands for: 32 bytes, longer than any key. What
+/// is cut off makes no other key of it.
+#[inline(never)]
+pub(super) fn word(token: &[u8]) -> Text<32> {
+    let mut word = Text::new();
+    for byte in decode(token).take(32) {
+        word.put(&[byte]);
+    }
+    word
+}
+
+/// Does a token stand for the same bytes as another, or as a plain word does?
+#[inline(never)]
+pub(super) fn same(token: &[u8], mut other: Decoded) -> bool {
+    let mut token = decode(token);
+    loop {
+        match (token.next(), other.next()) {
+            (None, None) => return true,
+            (one, other) if one != other => return false,
+            _ => {}
+        }
+    }
+}
+
+/// A word as the token of a bare key.
+pub(super) fn bare(word: &'static str) -> Decoded<'static> {
+    Decoded { rest: word.as_bytes(), escapes: false, pending: 0 }
 }
 
 /// A newline right after the opening quotes of a multi-line string is not part of it.
@@ -99,16 +130,19 @@ fn unicode(text: &[u8], len: usize) -> Result<Escape, Syntax> {
 
 /// A backslash at the end of a line takes all white space up to the next text with it.
 fn line_goes_on(text: &[u8]) -> Result<Escape, Syntax> {
-    let mut len = 1usize;
+    let mut rest = text.get(1..).unwrap_or(&[]);
     let mut newline = false;
-    for byte in text.iter().skip(1) {
-        match byte {
-            b'\n' => newline = true,
-            b' ' | b'\t' | b'\r' => {}
+    loop {
+        rest = match rest {
+            [b'\n', rest @ ..] | [b'\r', b'\n', rest @ ..] => {
+                newline = true;
+                rest
+            }
+            [b' ' | b'\t', rest @ ..] => rest,
             _ => break,
-        }
-        len = len.saturating_add(1);
+        };
     }
+    let len = text.len().saturating_sub(rest.len());
     if newline { Ok(Escape { character: None, len }) } else { Err(Syntax::Escape) }
 }
 

@@ -16,16 +16,11 @@
 use super::problem::{Syntax, What};
 use super::source::{File, Sources, Span, char_len};
 use super::token;
-use super::tree::{Kind, NodeId, ROOT, Tree};
+use super::tree::{Kind, NodeId, ROOT, Slot, Tree};
 use crate::limits;
 
-/// What is wrong, and where.
-pub(super) struct Wrong {
-    pub place: Span,
-    pub what: What,
-}
-
-type Parsed<T> = Result<T, Wrong>;
+/// `None`: something is [`wrong`](Parser::wrong).
+type Parsed<T> = Option<T>;
 
 /// Reads one file, one statement a [`step`](Parser::step).
 pub(super) struct Parser<'a> {
@@ -40,6 +35,8 @@ pub(super) struct Parser<'a> {
     table: NodeId,
     /// The last node that was touched, for saying what an error damaged.
     pub spot: NodeId,
+    /// What is wrong, and where, when something is.
+    pub wrong: (Span, What),
 }
 
 impl<'a> Parser<'a> {
@@ -52,6 +49,7 @@ impl<'a> Parser<'a> {
             start: file.text.at,
             table: ROOT,
             spot: ROOT,
+            wrong: (Span::default(), What::NotYet),
         };
         if parser.rest().starts_with(b"\xef\xbb\xbf") {
             parser.bump(3);
@@ -59,13 +57,13 @@ impl<'a> Parser<'a> {
         parser
     }
 
-    /// Reads one statement; `Ok(false)` at the end of the file. After an error,
+    /// Reads one statement; `Some(false)` at the end of the file. After an error,
     /// [`recover`](Self::recover).
     pub fn step(&mut self) -> Parsed<bool> {
         self.blank()?;
         self.spot = self.table;
         match self.peek() {
-            None => return Ok(false),
+            None => return Some(false),
             Some(b'[') => self.header()?,
             Some(_) => {
                 let node = self.pair(self.table)?;
@@ -73,13 +71,14 @@ impl<'a> Parser<'a> {
             }
         }
         self.line_end()?;
-        Ok(true)
+        Some(true)
     }
 
     /// Skips to the next table header and marks what it skipped as damaged.
     pub fn recover(&mut self) -> NodeId {
         let damaged = self.tree.ancestor(self.spot, 2);
-        self.tree.with(damaged, |node| node.damaged = node.depth == 2);
+        let node = self.tree.node(damaged);
+        node.damaged.set(node.depth == 2);
         self.table = ROOT;
         while let Some(newline) = self.rest().iter().position(|byte| *byte == b'\n') {
             self.bump(newline.saturating_add(1));
@@ -98,78 +97,63 @@ impl<'a> Parser<'a> {
         // What a damaged header damages is what it names, not the table above it.
         self.spot = ROOT;
         if self.eat(b'[') {
-            return Err(self.wrong_since(start, Syntax::ArrayOfTables));
+            return self.fail_since(start, Syntax::ArrayOfTables);
         }
-        let mut table = ROOT;
-        let mut last = false;
-        while !last {
-            self.space();
-            let key = self.key()?;
-            self.space();
-            last = !self.eat(b'.');
-            let kind = if last { Kind::Table } else { Kind::Implied };
-            table = match self.tree.find(self.sources, table, key) {
-                Err(slot) => self.add(table, kind, key, Some(slot))?,
-                Ok(found) => {
-                    let node = self.tree.node(found);
-                    let before = node.value.at < self.start;
-                    match node.kind {
-                        Kind::Table | Kind::Implied | Kind::Dotted if before => self.reopen(found, kind, key),
-                        Kind::Implied if last => self.reopen(found, kind, key),
-                        Kind::Table | Kind::Implied | Kind::Dotted if !last => {}
-                        _ => return Err(Wrong { place: key, what: What::Defined(found) }),
-                    }
-                    found
-                }
-            };
-            self.spot = table;
-        }
+        self.table = self.path(ROOT, Kind::Implied, Kind::Table)?;
         if !self.eat(b']') {
-            return Err(self.wrong_here(Syntax::HeaderEnd));
+            return self.fail_here(Syntax::HeaderEnd);
         }
-        self.table = table;
-        Ok(())
-    }
-
-    /// A table seen before goes on here.
-    fn reopen(&mut self, table: NodeId, kind: Kind, key: Span) {
-        self.tree.with(table, |node| (node.kind, node.value) = (kind, key));
+        Some(())
     }
 
     /// `key =`, dots and all: a new node for what follows.
-    fn pair(&mut self, mut table: NodeId) -> Parsed<NodeId> {
-        loop {
-            let key = self.key()?;
-            self.space();
-            let last = !self.eat(b'.');
-            self.space();
-            let kind = if last { Kind::Nothing } else { Kind::Dotted };
-            table = match self.tree.find(self.sources, table, key) {
-                Err(slot) => self.add(table, kind, key, Some(slot))?,
-                Ok(found) => {
-                    let node = self.tree.node(found);
-                    let before = node.value.at < self.start;
-                    match node.kind {
-                        Kind::Dotted if !last => {}
-                        Kind::Table | Kind::Implied if before && !last => {}
-                        _ => return Err(Wrong { place: key, what: What::Defined(found) }),
-                    }
-                    if before {
-                        self.reopen(found, kind, key);
-                    }
-                    found
-                }
-            };
-            self.spot = table;
-            if last {
-                break;
-            }
-        }
+    fn pair(&mut self, table: NodeId) -> Parsed<NodeId> {
+        let node = self.path(table, Kind::Dotted, Kind::Nothing)?;
         if !self.eat(b'=') {
-            return Err(self.wrong_here(Syntax::Equals));
+            return self.fail_here(Syntax::Equals);
         }
         self.space();
-        Ok(table)
+        Some(node)
+    }
+
+    /// Keys with dots between them, down from `table`: the last becomes a node of
+    /// kind `last`, those on the way of kind `way`.
+    fn path(&mut self, mut table: NodeId, way: Kind, last: Kind) -> Parsed<NodeId> {
+        loop {
+            self.space();
+            let key = self.key()?;
+            self.space();
+            let dot = self.eat(b'.');
+            let kind = if dot { way } else { last };
+            table = match self.tree.find(self.sources, table, key) {
+                Err(slot) => self.add(table, kind, key, Some(slot))?,
+                Ok(found) => self.enter(found, kind, key)?,
+            };
+            self.spot = table;
+            if !dot {
+                return Some(table);
+            }
+        }
+    }
+
+    /// A path leads to a node that is there already.
+    fn enter(&mut self, found: NodeId, kind: Kind, key: Span) -> Parsed<NodeId> {
+        let start = self.start;
+        let node = self.tree.node(found);
+        let is_open =
+            matches!(node.kind, Kind::Table | Kind::Implied | Kind::Dotted) && kind != Kind::Nothing;
+        // A table of an earlier file goes on here, as does one that was only implied.
+        let again = is_open && (node.value.at < start || (node.kind == Kind::Implied && kind == Kind::Table));
+        let through =
+            is_open && (kind == Kind::Implied || (kind == Kind::Dotted && node.kind == Kind::Dotted));
+        if again {
+            self.tree.with(found, |node| (node.kind, node.value) = (kind, key));
+        } else if !through {
+            // It is not what either place says.
+            self.spot = found;
+            return self.fail(key, What::Defined(found));
+        }
+        Some(found)
     }
 
     /// A key between dots.
@@ -181,9 +165,9 @@ impl<'a> Parser<'a> {
                 .bump(run(self.rest(), |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))),
         }
         if self.at == start {
-            return Err(self.wrong_here(Syntax::Key));
+            return self.fail_here(Syntax::Key);
         }
-        Ok(self.since(start))
+        Some(self.since(start))
     }
 
     /// The value of `node`, with everything in it.
@@ -217,7 +201,7 @@ impl<'a> Parser<'a> {
             self.tree.with(node, |node| (node.kind, node.value) = (kind, value));
             node = match self.next_value(node, top, open)? {
                 Some(next) => next,
-                None => return Ok(()),
+                None => return Some(()),
             };
         }
     }
@@ -229,7 +213,7 @@ impl<'a> Parser<'a> {
         loop {
             let first = inside.is_some();
             let Some(container) = inside.take().or_else(|| self.container(node, top)) else {
-                return Ok(None);
+                return Some(None);
             };
             let inline = self.tree.node(container).kind == Kind::Inline;
             if !first {
@@ -242,6 +226,9 @@ impl<'a> Parser<'a> {
             let more = first || self.eat(b',');
             if more && inline {
                 self.space();
+                if self.at_newline() || matches!(self.peek(), None | Some(b'}' | b',' | b'#')) {
+                    return self.fail_here(Syntax::InlineKey);
+                }
                 return self.pair(container).map(Some);
             }
             if more {
@@ -252,7 +239,7 @@ impl<'a> Parser<'a> {
                 }
             }
             if !self.eat(if inline { b'}' } else { b']' }) {
-                return Err(self.wrong_here(if inline { Syntax::InlineEnd } else { Syntax::ArrayEnd }));
+                return self.fail_here(if inline { Syntax::InlineEnd } else { Syntax::ArrayEnd });
             }
             let end = self.at;
             self.tree.with(container, |node| node.value = Span::between(node.value.at.into(), end));
@@ -281,15 +268,15 @@ impl<'a> Parser<'a> {
         let len = run(self.rest(), is_word);
         let token = self.rest().get(..len).unwrap_or(&[]);
         self.bump(len);
-        let kind = match token {
-            b"" => return Err(self.wrong_here(Syntax::Value)),
-            b"true" | b"false" => Ok(Kind::Boolean),
-            _ => token::integer(token).map(|_| Kind::Integer),
-        };
-        kind.map_err(|syntax| {
-            let syntax = if syntax == Syntax::Integer { token::misread(token) } else { syntax };
-            self.wrong_since(start, syntax)
-        })
+        match token {
+            b"" => self.fail_here(Syntax::Value),
+            b"true" | b"false" => Some(Kind::Boolean),
+            _ => match token::integer(token) {
+                Ok(_) => Some(Kind::Integer),
+                Err(Syntax::Integer) => self.fail_since(start, token::misread(token)),
+                Err(syntax) => self.fail_since(start, syntax),
+            },
+        }
     }
 
     /// A string with its quotes, checked to its last escape.
@@ -304,22 +291,22 @@ impl<'a> Parser<'a> {
                     let quotes = run(self.rest(), |byte| byte == quote);
                     if !multiline {
                         self.bump(1);
-                        return Ok(());
+                        return Some(());
                     }
                     self.bump(quotes.min(5));
                     if quotes >= 3 {
-                        return Ok(());
+                        return Some(());
                     }
                 }
                 Some(b'\\') if quote == b'"' => match token::escape(self.rest(), multiline) {
                     Ok(escape) => self.bump(escape.len),
                     Err(syntax) => {
                         let place = Span::between(self.at, self.at.saturating_add(2).min(self.text.len()));
-                        return Err(Wrong { place, what: What::Syntax(syntax) });
+                        return self.fail(place, What::Syntax(syntax));
                     }
                 },
                 Some(b'\n') if multiline => self.bump(1),
-                None | Some(b'\n') => return Err(self.wrong_since(start, Syntax::Quote)),
+                None | Some(b'\n') => return self.fail_since(start, Syntax::Quote),
                 Some(b'\r') if multiline && self.rest().starts_with(b"\r\n") => self.bump(2),
                 Some(_) => self.character()?,
             }
@@ -327,12 +314,13 @@ impl<'a> Parser<'a> {
     }
 
     /// Spaces, newlines and comments.
+    #[inline(never)]
     fn blank(&mut self) -> Parsed<()> {
         loop {
             self.space();
             self.comment()?;
             if !self.newline() {
-                return Ok(());
+                return Some(());
             }
         }
     }
@@ -341,36 +329,39 @@ impl<'a> Parser<'a> {
     fn line_end(&mut self) -> Parsed<()> {
         self.space();
         self.comment()?;
-        if self.newline() || self.peek().is_none() { Ok(()) } else { Err(self.wrong_here(Syntax::LineEnd)) }
+        if self.newline() || self.peek().is_none() { Some(()) } else { self.fail_here(Syntax::LineEnd) }
     }
 
+    #[inline(never)]
     fn comment(&mut self) -> Parsed<()> {
         if self.peek() != Some(b'#') {
-            return Ok(());
+            return Some(());
         }
         while !self.at_newline() && self.peek().is_some() {
             self.character()?;
         }
-        Ok(())
+        Some(())
     }
 
     /// One character of a string or comment.
     fn character(&mut self) -> Parsed<()> {
         match (self.peek(), char_len(self.rest())) {
-            (Some(b'\r'), _) => Err(self.wrong_here(Syntax::CarriageReturn)),
-            (Some(0..=8 | 10..=31 | 127), _) => Err(self.wrong_here(Syntax::Control)),
+            (Some(b'\r'), _) => self.fail_here(Syntax::CarriageReturn),
+            (Some(0..=8 | 10..=31 | 127), _) => self.fail_here(Syntax::Control),
             (_, Some(len)) => {
                 self.bump(len);
-                Ok(())
+                Some(())
             }
-            (_, None) => Err(self.wrong_here(Syntax::Utf8)),
+            (_, None) => self.fail_here(Syntax::Utf8),
         }
     }
 
+    #[inline(never)]
     fn space(&mut self) {
         self.bump(run(self.rest(), |byte| matches!(byte, b' ' | b'\t')));
     }
 
+    #[inline(never)]
     fn newline(&mut self) -> bool {
         self.at_newline() && {
             self.bump(if self.peek() == Some(b'\r') { 2 } else { 1 });
@@ -378,11 +369,13 @@ impl<'a> Parser<'a> {
         }
     }
 
+    #[inline(never)]
     fn at_newline(&self) -> bool {
         let rest = self.rest();
         rest.starts_with(b"\n") || rest.starts_with(b"\r\n")
     }
 
+    #[inline(never)]
     fn eat(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.bump(usize::from(found));
@@ -393,45 +386,51 @@ impl<'a> Parser<'a> {
         self.text.get(self.at).copied()
     }
 
+    #[inline(never)]
     fn rest(&self) -> &'a [u8] {
         self.text.get(self.at..).unwrap_or(&[])
     }
 
+    #[inline(never)]
     fn bump(&mut self, count: usize) {
         self.at = self.at.saturating_add(count);
     }
 
+    #[inline(never)]
     fn since(&self, start: usize) -> Span {
         Span::between(start, self.at)
     }
 
-    fn add(
-        &mut self,
-        parent: NodeId,
-        kind: Kind,
-        key: Span,
-        slot: Option<super::tree::Slot>,
-    ) -> Parsed<NodeId> {
-        let what = if self.tree.node(parent).depth >= limits::CONFIG_DEPTH {
-            Syntax::Deep
-        } else {
-            match self.tree.add(parent, kind, key, key, slot) {
-                Some(node) => return Ok(node),
-                None => Syntax::Nodes,
-            }
-        };
-        Err(Wrong { place: key, what: What::Syntax(what) })
+    fn add(&mut self, parent: NodeId, kind: Kind, key: Span, slot: Option<Slot>) -> Parsed<NodeId> {
+        if self.tree.node(parent).depth >= limits::CONFIG_DEPTH {
+            return self.fail(key, What::Syntax(Syntax::Deep));
+        }
+        match self.tree.add(parent, kind, key, slot) {
+            Some(node) => Some(node),
+            None => self.fail(key, What::Syntax(Syntax::Nodes)),
+        }
     }
 
-    fn wrong_since(&self, start: usize, syntax: Syntax) -> Wrong {
-        Wrong { place: self.since(start), what: What::Syntax(syntax) }
+    fn fail<T>(&mut self, place: Span, what: What) -> Parsed<T> {
+        self.wrong = (place, what);
+        None
+    }
+
+    fn fail_since<T>(&mut self, start: usize, syntax: Syntax) -> Parsed<T> {
+        self.fail(self.since(start), What::Syntax(syntax))
     }
 
     /// The character here is not what should be here.
-    fn wrong_here(&self, syntax: Syntax) -> Wrong {
+    fn fail_here<T>(&mut self, syntax: Syntax) -> Parsed<T> {
+        self.fail_at_character(syntax);
+        None
+    }
+
+    #[inline(never)]
+    fn fail_at_character(&mut self, syntax: Syntax) {
         let end = self.at.saturating_add(char_len(self.rest()).unwrap_or(1)).min(self.text.len());
-        let place = if self.at_newline() { self.since(self.at) } else { Span::between(self.at, end) };
-        Wrong { place, what: What::Syntax(syntax) }
+        let end = if self.at_newline() { self.at } else { end };
+        self.wrong = (Span::between(self.at, end), What::Syntax(syntax));
     }
 }
 

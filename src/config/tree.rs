@@ -7,8 +7,9 @@
 //! there are values: 26 bytes each.
 
 use super::source::{Sources, Span};
-use super::token::decode;
+use super::token::{decode, same};
 use crate::limits;
+use core::cell::Cell;
 use heapless::Vec;
 
 /// A node's place in its [`Tree`].
@@ -42,14 +43,14 @@ impl Kind {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Node {
     pub kind: Kind,
     pub depth: u8,
     /// Something in it could not be read.
-    pub damaged: bool,
+    pub damaged: Cell<bool>,
     /// Free for whoever walks the tree.
-    pub mark: u16,
+    pub mark: Cell<u16>,
     pub parent: NodeId,
     pub next: Option<Link>,
     pub first: Option<Link>,
@@ -63,14 +64,22 @@ pub(super) struct Node {
     pub value: Span,
 }
 
+impl Node {
+    /// Its value could not be read, or not all of it; that was reported.
+    pub fn is_broken(&self) -> bool {
+        self.damaged.get() || self.kind == Kind::Nothing
+    }
+}
+
 /// A node that is not the root: links need no room for "none".
 type Link = core::num::NonZeroU16;
 
-const ROOT_NODE: Node = Node {
-    kind: Kind::Table,
+#[expect(clippy::declare_interior_mutable_const, reason = "a value to start from")]
+const NO_NODE: Node = Node {
+    kind: Kind::Nothing,
     depth: 0,
-    damaged: false,
-    mark: 0,
+    damaged: Cell::new(false),
+    mark: Cell::new(0),
     parent: ROOT,
     next: None,
     first: None,
@@ -86,6 +95,9 @@ pub(super) const ROOT: NodeId = NodeId(0);
 
 pub struct Tree {
     nodes: Vec<Node, { limits::CONFIG_NODES }>,
+    /// What stands for a node that is not there. All zeros, as is the rest: a
+    /// tree in a static takes no room in the binary.
+    nothing: Node,
 }
 
 const _: () = assert!(limits::CONFIG_NODES < u16::MAX as usize);
@@ -98,16 +110,18 @@ pub(super) struct Slot {
 }
 
 impl Tree {
-    pub const EMPTY: Tree = Tree { nodes: Vec::new() };
+    #[expect(clippy::declare_interior_mutable_const, reason = "each use is a static's own first value")]
+    pub const EMPTY: Tree = Tree { nodes: Vec::new(), nothing: NO_NODE };
 
     pub(super) fn clear(&mut self) {
         self.nodes.clear();
         // There is room: it is empty.
-        let _ = self.nodes.push(ROOT_NODE);
+        let _ = self.nodes.push(Node { kind: Kind::Table, ..NO_NODE });
     }
 
-    pub(super) fn node(&self, id: NodeId) -> Node {
-        self.nodes.get(usize::from(id.0)).copied().unwrap_or(ROOT_NODE)
+    #[inline(never)]
+    pub(super) fn node(&self, id: NodeId) -> &Node {
+        self.nodes.get(usize::from(id.0)).unwrap_or(&self.nothing)
     }
 
     pub(super) fn with(&mut self, id: NodeId, change: impl FnOnce(&mut Node)) {
@@ -116,10 +130,12 @@ impl Tree {
         }
     }
 
+    #[inline(never)]
     pub(super) fn first(&self, id: NodeId) -> Option<NodeId> {
         self.node(id).first.map(|link| NodeId(link.get()))
     }
 
+    #[inline(never)]
     pub(super) fn next(&self, id: NodeId) -> Option<NodeId> {
         self.node(id).next.map(|link| NodeId(link.get()))
     }
@@ -160,7 +176,7 @@ impl Tree {
             };
             above = NodeId(link.get());
             let node = self.node(above);
-            if node.parent == parent && decode(sources.bytes(node.key)).eq(wanted.clone()) {
+            if node.parent == parent && same(sources.bytes(node.key), wanted.clone()) {
                 return Ok(above);
             }
             hash = hash.rotate_left(1);
@@ -173,14 +189,13 @@ impl Tree {
         parent: NodeId,
         kind: Kind,
         key: Span,
-        value: Span,
         slot: Option<Slot>,
     ) -> Option<NodeId> {
         let link = Link::new(u16::try_from(self.nodes.len()).ok()?)?;
-        let above = self.node(parent);
-        let depth = above.depth.saturating_add(1);
-        self.nodes.push(Node { kind, depth, parent, key, value, ..ROOT_NODE }).ok()?;
-        if let Some(last) = above.last {
+        let Node { depth, last, .. } = *self.node(parent);
+        let depth = depth.saturating_add(1);
+        self.nodes.push(Node { kind, depth, parent, key, value: key, ..NO_NODE }).ok()?;
+        if let Some(last) = last {
             self.with(NodeId(last.get()), |node| node.next = Some(link));
         }
         self.with(parent, |node| {

@@ -97,6 +97,7 @@ impl Config {
         self.edges.clear();
     }
 
+    #[inline(never)]
     pub fn bytes(&self, string: Str) -> &[u8] {
         let start = string.at as usize;
         self.strings.get(start..start.saturating_add(string.len as usize)).unwrap_or(&[])

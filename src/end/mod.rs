@@ -15,7 +15,7 @@ mod unmount;
 
 use crate::config::FinalAction;
 use crate::sys::power::{self, Power};
-use crate::sys::{event, fs, process, time};
+use crate::sys::{event, process, time};
 use crate::{error, info, warn};
 
 /// Kills what is left, unmounts, syncs, and ends the machine. In a container,
@@ -27,7 +27,6 @@ pub fn finish(action: FinalAction, container: bool) -> ! {
     hold_signals();
     strays::kill();
     unmount::everything();
-    fs::sync();
     let (word, how) = match action {
         FinalAction::PowerOff => ("power off", Power::Off),
         FinalAction::Reboot => ("reboot", Power::Restart),

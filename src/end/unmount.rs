@@ -2,10 +2,9 @@
 //!
 //! Last mounted first, in passes: a filesystem may be held by a loop device
 //! whose own filesystem went in this pass. What stays busy is made read-only,
-//! which writes it out as well. An unmount can hang (a dead disk, a network
-//! filesystem without its network), and nothing can interrupt it, so a child
-//! does all this and PID 1 waits for it only so long. A machine with nothing to
-//! unmount pays for one look at the mount table.
+//! which writes it out as well. A sync or an unmount can hang (a dead disk, a
+//! network filesystem without its network), and nothing can interrupt it, so a
+//! child does all this and PID 1 waits for it only so long.
 
 use super::mount_table::{self, Entry};
 use super::strays;
@@ -15,6 +14,7 @@ use crate::sys::mount::{self, Flags, Unmount};
 use crate::sys::{BorrowedFd, Errno, block, children, process};
 use crate::text::{Sink, Text};
 use crate::{error, info, limits, warn};
+use core::ffi::CStr;
 
 const CWD: BorrowedFd = BorrowedFd::CWD;
 
@@ -29,18 +29,11 @@ static TABLE: TakeOnce<[u8; limits::MOUNT_TABLE]> = TakeOnce::new([0; limits::MO
 
 type Path = Text<{ limits::PATH }>;
 
-/// Unmounts, makes read-only, detaches loop devices.
+/// Writes out everything, unmounts, detaches loop devices.
 pub(super) fn everything() {
-    // The only caller never returns, so there is no second time.
-    let Some(buffer) = TABLE.take() else { return };
-    if !mount_table::entries(read_table(buffer)).any(|entry| entry.keeps() && !entry.read_only) {
-        return;
-    }
-    // Should an unmount hang, the other filesystems' data is safe.
-    fs::sync();
     match children::fork() {
         Ok(children::Side::Child) => {
-            unmount_all(buffer);
+            write_out();
             process::exit(0)
         }
         Ok(children::Side::Parent(pid)) => {
@@ -51,8 +44,21 @@ pub(super) fn everything() {
         }
         Err(errno) => {
             warn!("cannot start a child for unmounting: ", errno);
-            unmount_all(buffer);
+            write_out();
         }
+    }
+}
+
+fn write_out() {
+    // Should an unmount hang, the other filesystems' data is safe. It also
+    // writes out what was written to a block device itself.
+    fs::sync();
+    // The one caller never returns, so there is no second time.
+    let Some(buffer) = TABLE.take() else { return };
+    let to_write = |entry: Entry| entry.keeps() && !entry.read_only;
+    if mount_table::entries(read_table(buffer)).any(to_write) {
+        unmount_all(buffer);
+        fs::sync();
     }
 }
 
@@ -105,8 +111,8 @@ fn unmount_all(buffer: &mut [u8; limits::MOUNT_TABLE]) {
         if entry.read_only {
             continue;
         }
-        let read_only = Flags::REMOUNT | Flags::READ_ONLY;
-        let result = with_path(&entry, |path| mount::mount(None, path, None, read_only, None));
+        let result =
+            with_path(&entry, |path| mount::mount(None, path, None, Flags::REMOUNT | Flags::READ_ONLY, None));
         let (target, source) = (entry.target, entry.source);
         match result {
             Err(errno) => {
@@ -118,7 +124,7 @@ fn unmount_all(buffer: &mut [u8; limits::MOUNT_TABLE]) {
     }
 }
 
-fn with_path(entry: &Entry, act: impl FnOnce(&core::ffi::CStr) -> Result<(), Errno>) -> Result<(), Errno> {
+fn with_path(entry: &Entry, act: fn(&CStr) -> Result<(), Errno>) -> Result<(), Errno> {
     let mut path: Path = mount_table::unescape(entry.target).ok_or(Errno::ENAMETOOLONG)?;
     act(path.as_c_str().ok_or(Errno::ENAMETOOLONG)?)
 }

@@ -17,7 +17,7 @@ mod state;
 
 use crate::boot::{self, Found};
 use crate::config::{Config, FinalAction, WorkloadId};
-use crate::supervise::{Action, Because, End, Event, MachineNote, Report};
+use crate::supervise::{Action, Because, End, Event, MachineNote, Note, Report};
 use crate::sys::cell::TakeOnce;
 use crate::sys::event::{self, Interest};
 use crate::sys::{BorrowedFd, OwnedFd, children, clock};
@@ -46,7 +46,8 @@ pub fn run() -> ! {
             end::finish(FinalAction::Reboot, found.container)
         }
     };
-    let mut init = Init { config, state, plan, found, epoll, signals };
+    let introduce = Some(clock::now().saturating_add(INTRODUCE_AFTER));
+    let mut init = Init { config, state, plan, found, epoll, signals, introduce };
     init.begin();
     loop {
         init.act();
@@ -62,7 +63,12 @@ struct Init {
     found: Found,
     epoll: OwnedFd,
     signals: OwnedFd,
+    /// When [`boot::introduce`] is due, unless something happens before.
+    introduce: Option<u64>,
 }
+
+/// Milliseconds in which the first workloads get through their walls.
+const INTRODUCE_AFTER: u64 = 20;
 
 impl Init {
     fn begin(&mut self) {
@@ -107,11 +113,13 @@ impl Init {
 
     fn wait(&mut self) {
         let now = clock::now();
-        let deadline =
-            [self.state.supervisor.next_deadline(), self.state.output_deadline(), self.state.rescue_deadline]
-                .into_iter()
-                .flatten()
-                .min();
+        let deadlines = [
+            self.state.supervisor.next_deadline(),
+            self.state.output_deadline(),
+            self.state.rescue_deadline,
+            self.introduce,
+        ];
+        let deadline = deadlines.into_iter().flatten().min();
         let timeout = if self.state.unreaped {
             Some(0)
         } else {
@@ -134,6 +142,9 @@ impl Init {
         }
         self.resume_output();
         self.rescue_again();
+        if self.introduce.take().is_some() {
+            boot::introduce(self.config, &self.found);
+        }
     }
 
     fn handle(&mut self, source: Option<Source>) {
@@ -177,6 +188,8 @@ impl Init {
 
     fn report(&self, report: Report) {
         match report {
+            // Why it cannot start has just been said, where it was found.
+            Report::Unit(_, Note::Failed) => {}
             Report::Unit(id, note) => say!(note.level(), self.name(id), ": ", note),
             Report::Machine(note) => {
                 let whose = match note {

@@ -7,7 +7,7 @@ use crate::supervise::{Event, Exit, UnitEvent};
 use crate::sys::children::{self, Ended};
 use crate::sys::event::Interest;
 use crate::text::Bytes;
-use crate::{cgroup, error, log, warn};
+use crate::{boot, cgroup, error, log, warn};
 
 /// How many are reaped before the event loop has another look around: even ten
 /// thousand orphans at once must not keep it from a workload's request.
@@ -38,6 +38,9 @@ impl Init {
 
     /// Modules are loaded and filesystems mounted, or something required is missing.
     fn late_ended(&mut self, exit: Exit) {
+        if !self.found.console {
+            self.found.console = boot::console();
+        }
         log::open_console();
         if exit.is_failure() {
             if let Exit::Signal(_) = exit {

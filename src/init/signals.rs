@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn a_signal_nobody_asked_for_is_not_heeded() {
         let status =
-            b"Name:\tsh\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000004\nSigCgt:\t0000000000014002\n";
+            b"Name:\tsh\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000004\nSigCgt:\t0000000000010002\n";
         assert!(heeds(status, 2), "caught");
         assert!(heeds(status, 3), "ignored");
         assert!(!heeds(status, 15));

@@ -84,9 +84,10 @@ pub fn start(show: Option<Level>, leave_kernel: bool) {
         && let Ok(kmsg) = fs::open(cwd, c"/dev/kmsg", how)
     {
         KMSG.store(kmsg.into_number(), Relaxed);
-        // Without this the kernel drops all but ten lines in five seconds; it
-        // refuses where its command line has decided otherwise, which is fine.
-        let _ = fs::write_file(cwd, c"/proc/sys/kernel/printk_devkmsg", b"on");
+        // Without this the kernel drops all but ten lines in five seconds. It wants
+        // the newline, and refuses where its command line has decided otherwise,
+        // which is fine.
+        let _ = fs::write_file(cwd, c"/proc/sys/kernel/printk_devkmsg", b"on\n");
         KERNEL_PRINTS_BELOW.store(settle_console_level(leave_kernel), Relaxed);
     }
     open_console();

@@ -15,9 +15,10 @@ use crate::config::{Config, VolumeSource, Workload};
 use crate::limits;
 use crate::put;
 use crate::sys::fs::{self, Open};
+use crate::sys::interface::Stack;
 use crate::sys::mount::{self, Flags};
 use crate::sys::process::{self, Pointers, Resource};
-use crate::sys::{BorrowedFd, Errno, credentials, event, fd, io, net};
+use crate::sys::{BorrowedFd, Errno, credentials, event, fd, io, machine};
 use crate::text::Text;
 use core::ffi::CStr;
 
@@ -52,8 +53,8 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
         Step::Session => process::new_session(),
         Step::NotDumpable => credentials::set_not_dumpable(),
         Step::CgroupNamespace => process::unshare(process::Namespaces::CGROUP),
-        Step::Hostname => process::set_hostname(config.c_str(workload.name)),
-        Step::Loopback => match net::set_interface_up(c"lo") {
+        Step::Hostname => machine::set_hostname(config.bytes(workload.name)),
+        Step::Loopback => match Stack::open().and_then(|network| network.turn_on(c"lo")) {
             // A kernel without IPv4 has no loopback to miss.
             Err(Errno::EAFNOSUPPORT) => Ok(()),
             result => result,
@@ -101,11 +102,7 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             mount::pivot_root(c".", c".")?;
             mount::unmount(c".", mount::Unmount::Lazily)
         }
-        Step::Stdio => start
-            .stdio
-            .iter()
-            .zip(0..)
-            .try_for_each(|(from, to)| BorrowedFd::from_number(*from).duplicate_onto(to)),
+        Step::Stdio => (0..).zip(start.stdio).try_for_each(|(to, from)| stdio(from, to, start)),
         Step::ControllingTerminal => {
             // Job control is a convenience: standard input may be no terminal at all.
             let _ = process::set_controlling_terminal(BorrowedFd::STDIN);
@@ -147,6 +144,19 @@ impl<'a> Start<'a> {
 
     fn ids(&self) -> Result<(u32, u32), Errno> {
         plan::ids(self.workload).ok_or(Errno::EINVAL)
+    }
+}
+
+/// A pipe of the log's becomes the workload's own: only then may it be opened
+/// again, as /dev/stdout. Devices stay as they are.
+fn stdio(from: i32, to: i32, start: &Start) -> Result<(), Errno> {
+    let from = BorrowedFd::from_number(from);
+    from.duplicate_onto(to)?;
+    match plan::ids(start.workload) {
+        Some((uid, gid)) if fs::stat(from, c"", fs::Follow::No)?.is_pipe() => {
+            fs::change_owner(from, uid, gid)
+        }
+        _ => Ok(()),
     }
 }
 

@@ -149,7 +149,8 @@ static PHRASES: [Phrase; 34] = [
     phrase(What::Rights, "take its capabilities away", Object::None, ""),
     phrase(What::User, "give it its user and group", Object::None, ""),
     phrase(What::CloseOnExec, "close what it must not inherit", Object::None, ""),
-    phrase(What::Directory, "enter its directory", Object::InRoot, ""),
+    phrase(What::Directory, "enter its directory", Object::InRoot, "")
+        .remedies(&[(Errno::EXDEV, "it leads out of its root")]),
     phrase(What::Signals, "unblock its signals", Object::None, ""),
     phrase(What::Execute, "execute", Object::InRoot, "").remedies(&[
         (Errno::ENOENT, "it, or the interpreter or dynamic loader it asks for, is not there"),
@@ -331,5 +332,11 @@ fn what(step: Step) -> (What, u16) {
     (what, 0)
 }
 
+/// Rows are found by number.
 #[cfg(test)]
-mod tests;
+pub(super) fn check_phrases() {
+    for (number, phrase) in PHRASES.iter().enumerate() {
+        assert_eq!(phrase.what as usize, number);
+    }
+    assert_eq!(PHRASES.len(), What::Execute as usize + 1);
+}

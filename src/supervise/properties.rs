@@ -170,6 +170,7 @@ proptest! {
         on_failure in on_failure(),
         ready in 0..2000u64,
         wishes in vec((0..HORIZON, wish()), 0..12),
+        ends in vec((0..3000u64, end()), 1..6),
     ) {
         let masked: Vec<bool> = drafts.iter().map(|draft| draft.masked).collect();
         let specs = specs(&drafts, false, exit_with, on_failure);
@@ -178,7 +179,9 @@ proptest! {
         for (at, wish) in wishes {
             world.schedule(at, wish);
         }
-        world.schedule(HORIZON, Event::Shutdown(End::PowerOff));
+        for (delay, end) in ends {
+            world.schedule(HORIZON + delay, Event::Shutdown(end));
+        }
         world.run();
     }
 

@@ -163,6 +163,7 @@ impl World {
             assert!(self.now <= self.ends_by, "the shutdown takes too long");
             while let Some(entry) = self.queue.first_entry()
                 && entry.key().0 <= self.now
+                && !matches!(self.phase, Phase::Ended { .. })
             {
                 let happening = entry.remove();
                 self.happens(happening);

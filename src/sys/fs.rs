@@ -200,6 +200,10 @@ impl Stat {
         self.is(libc::S_IFCHR)
     }
 
+    pub fn is_pipe(&self) -> bool {
+        self.is(libc::S_IFIFO)
+    }
+
     pub fn is_block_device(&self) -> bool {
         self.is(libc::S_IFBLK)
     }

@@ -114,6 +114,7 @@ impl Stack {
             .map(drop)
     }
 
+    #[inline(never)]
     fn ask(&self, command: usize, name: &CStr, value: SocketAddress) -> Result<SocketAddress, Errno> {
         let rest = [0; (UNION - size_of::<SocketAddress>()) / size_of::<usize>()];
         let mut request =

@@ -101,3 +101,13 @@ pub fn has_seccomp_filter() -> bool {
     // SAFETY: `action` is a readable u32 and outlives the call.
     unsafe { call!(seccomp, GET_ACTION_AVAIL, 0, &raw const action) }.is_ok()
 }
+
+/// Whether the kernel's own threads are in this pid namespace: process 2 is
+/// their parent, and its process group is 0, which no ordinary process has
+/// unless its group is outside of the namespace. getpgid(2).
+pub fn has_kernel_threads() -> bool {
+    const KTHREADD: usize = 2;
+    // SAFETY: no pointers.
+    let group = unsafe { call!(getpgid, KTHREADD) };
+    group == Ok(0)
+}

@@ -27,7 +27,6 @@ pub mod machine;
 mod mem;
 pub mod module;
 pub mod mount;
-pub mod net;
 mod panic;
 pub mod power;
 pub mod process;

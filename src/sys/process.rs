@@ -111,12 +111,6 @@ pub fn set_umask(mask: u32) -> u32 {
     unsafe { call!(umask, mask) }.map_or(0o022, |old| old as u32)
 }
 
-/// sethostname(2).
-pub fn set_hostname(name: &CStr) -> Result<(), Errno> {
-    // SAFETY: `name` is readable for its length.
-    unsafe { call!(sethostname, name.as_ptr(), name.count_bytes()) }.map(drop)
-}
-
 /// rt_sigaction(2): no signal is ignored any more. For modes that somebody
 /// else started; the kernel starts PID 1 with nothing ignored.
 pub fn default_signals() {

@@ -3,7 +3,9 @@
 use crate::board::Bus;
 use crate::{Arch, Built};
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 /// What a boot may have besides its image.
 #[derive(Clone, Debug, Default)]
@@ -24,10 +26,39 @@ pub struct Options {
     pub instruction_count: bool,
     /// When the guest ends, QEMU stays, so that what it still holds can be read.
     pub pause_at_end: bool,
-    /// The console is also copied to our stderr.
-    pub echo: bool,
+    /// Sees every byte of the console as it comes.
+    pub tap: Option<Tap>,
     /// Anything else for QEMU.
     pub extra: Vec<String>,
+}
+
+/// Somebody who listens to the console as well.
+#[derive(Clone)]
+pub struct Tap(Arc<Mutex<Listener>>);
+
+type Listener = dyn FnMut(&[u8]) + Send;
+
+impl Tap {
+    pub fn new(listener: impl FnMut(&[u8]) + Send + 'static) -> Tap {
+        Tap(Arc::new(Mutex::new(listener)))
+    }
+
+    /// Copies the console to our stderr.
+    pub fn stderr() -> Tap {
+        // A closed stderr does not end the machine.
+        Tap::new(|bytes| drop(std::io::stderr().write_all(bytes)))
+    }
+
+    pub(super) fn hear(&self, bytes: &[u8]) {
+        let mut listener = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        listener(bytes);
+    }
+}
+
+impl std::fmt::Debug for Tap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tap")
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,17 +88,26 @@ impl std::str::FromStr for Forward {
     }
 }
 
-/// Where QEMU's console, monitor and ports lead.
+/// The sockets QEMU inherits for its console, monitor and ports, by number.
 #[derive(Debug)]
-pub enum Wiring {
-    /// Its stdin and stdout.
-    Terminal,
-    /// Sockets it inherits, by number.
-    Sockets { console: i32, monitor: i32, ports: Vec<(String, i32)> },
+pub struct Wiring {
+    pub console: i32,
+    pub monitor: i32,
+    /// Each with the port's name.
+    pub ports: Vec<(String, i32)>,
 }
 
+/// How fast it is, when a board's kernel has to be told; icount's clock is exact.
+const ICOUNT_TSC_KHZ: u64 = 1_000_000;
+
 /// The whole command line.
-pub fn all(built: &Built, options: &Options, wiring: &Wiring, kvm: bool) -> Vec<OsString> {
+pub fn all(
+    built: &Built,
+    options: &Options,
+    wiring: &Wiring,
+    kvm: bool,
+    tsc_khz: impl Fn() -> u64,
+) -> Vec<OsString> {
     let board = &built.board;
     let kvm = kvm && !options.instruction_count;
     let mut line = Line::default();
@@ -85,7 +125,12 @@ pub fn all(built: &Built, options: &Options, wiring: &Wiring, kvm: bool) -> Vec<
     }
     line.path("-kernel", &built.kernel.image);
     line.path("-initrd", &built.initramfs);
-    line.option("-append", format!("{} {}", board.kernel.cmdline, options.append).trim());
+    let mut append = format!("{} {}", board.kernel.cmdline, options.append);
+    if board.machine.tell_tsc_frequency && !kvm {
+        let khz = if options.instruction_count { ICOUNT_TSC_KHZ } else { tsc_khz() };
+        append.push_str(&format!(" tsc_early_khz={khz}"));
+    }
+    line.option("-append", append.trim());
     wire(&mut line, wiring, board.machine.bus);
     network(&mut line, &options.forwards, board.arch, board.machine.bus);
     for (index, drive) in options.drives.iter().enumerate() {
@@ -100,29 +145,19 @@ pub fn all(built: &Built, options: &Options, wiring: &Wiring, kvm: bool) -> Vec<
 }
 
 fn wire(line: &mut Line, wiring: &Wiring, bus: Bus) {
-    match wiring {
-        Wiring::Terminal => {
-            // ctrl-c goes to the guest; ctrl-a x quits, ctrl-a c is the monitor.
-            line.option("-chardev", "stdio,id=console,mux=on,signal=off");
-            line.option("-mon", "chardev=console,mode=readline");
-            line.option("-serial", "chardev:console");
-        }
-        Wiring::Sockets { console, monitor, ports } => {
-            line.option("-chardev", format!("socket,id=console,fd={console}"));
-            line.option("-serial", "chardev:console");
-            line.option("-chardev", format!("socket,id=monitor,fd={monitor}"));
-            line.option("-mon", "chardev=monitor,mode=control");
-            if !ports.is_empty() {
-                line.option("-device", format!("{},id=ports", bus.device("virtio-serial")));
-            }
-            for (number, (name, fd)) in (1..).zip(ports) {
-                line.option("-chardev", format!("socket,id=port{number},fd={fd}"));
-                line.option(
-                    "-device",
-                    format!("virtserialport,bus=ports.0,nr={number},chardev=port{number},name={name}"),
-                );
-            }
-        }
+    line.option("-chardev", format!("socket,id=console,fd={}", wiring.console));
+    line.option("-serial", "chardev:console");
+    line.option("-chardev", format!("socket,id=monitor,fd={}", wiring.monitor));
+    line.option("-mon", "chardev=monitor,mode=control");
+    if !wiring.ports.is_empty() {
+        line.option("-device", format!("{},id=ports", bus.device("virtio-serial")));
+    }
+    for (number, (name, fd)) in (1..).zip(&wiring.ports) {
+        line.option("-chardev", format!("socket,id=port{number},fd={fd}"));
+        line.option(
+            "-device",
+            format!("virtserialport,bus=ports.0,nr={number},chardev=port{number},name={name}"),
+        );
     }
 }
 

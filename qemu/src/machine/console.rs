@@ -1,9 +1,10 @@
 //! What the guest says on its console: a thread collects it, waits look for
 //! something in it, each after what the last one found.
 
+use super::arguments::Tap;
 use anyhow::{Result, anyhow, bail};
 use regex_lite::Regex;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Instant;
@@ -21,7 +22,7 @@ struct State {
 }
 
 impl Console {
-    pub fn listen(mut from: UnixStream, echo: bool) -> Result<Console> {
+    pub fn listen(mut from: UnixStream, tap: Option<Tap>) -> Result<Console> {
         let shared = Arc::new((Mutex::new(State::default()), Condvar::new()));
         let sink = shared.clone();
         std::thread::Builder::new().name("console".to_owned()).spawn(move || {
@@ -29,9 +30,8 @@ impl Console {
             loop {
                 let length = from.read(&mut buffer).unwrap_or(0);
                 let bytes = &buffer[..length];
-                if echo {
-                    // The copy is a convenience; the console goes on without it.
-                    let _ = std::io::stderr().write_all(bytes);
+                if let Some(tap) = &tap {
+                    tap.hear(bytes);
                 }
                 let mut state = lock(&sink.0);
                 state.bytes.extend(bytes.iter().filter(|byte| **byte != b'\r'));
@@ -128,6 +128,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
     use std::time::Duration;
 
     fn soon() -> Instant {
@@ -137,7 +138,7 @@ mod tests {
     fn heard(text: &str) -> (Console, UnixStream) {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         theirs.write_all(text.as_bytes()).unwrap();
-        (Console::listen(ours, false).unwrap(), theirs)
+        (Console::listen(ours, None).unwrap(), theirs)
     }
 
     #[test]

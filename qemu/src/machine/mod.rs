@@ -12,7 +12,7 @@ mod console;
 mod process;
 mod qmp;
 
-pub use arguments::{Forward, Options};
+pub use arguments::{Forward, Options, Tap};
 
 use crate::{Built, host};
 use anyhow::{Context, Result, bail};
@@ -78,11 +78,11 @@ impl Machine {
             ports.push(Some(ours));
             port_fds.push((name.clone(), number));
         }
-        let wiring = Wiring::Sockets { console: console_fd, monitor: monitor_fd, ports: port_fds };
+        let wiring = Wiring { console: console_fd, monitor: monitor_fd, ports: port_fds };
         let mut command = command(built, options, &wiring);
         let process = Process::start(&mut command, handed)?;
         let keyboard = console.try_clone().context("could not share the console")?;
-        let console = Console::listen(console, options.echo)?;
+        let console = Console::listen(console, options.tap.clone())?;
         let mut machine = Machine {
             process,
             console,
@@ -230,18 +230,10 @@ impl Machine {
     }
 }
 
-/// QEMU on our own terminal: its console is our stdin and stdout, ctrl-a x quits.
-pub fn on_terminal(built: &Built, options: &Options) -> Result<Command> {
-    host::require(&[host::qemu(built.board.arch)])?;
-    let mut command = command(built, options, &Wiring::Terminal);
-    process::dies_with_us(&mut command);
-    Ok(command)
-}
-
 fn command(built: &Built, options: &Options, wiring: &Wiring) -> Command {
     let arch = built.board.arch;
     let mut command = Command::new(arch.qemu().0);
-    let arguments: Vec<OsString> = arguments::all(built, options, wiring, host::has_kvm(arch));
+    let arguments: Vec<OsString> = arguments::all(built, options, wiring, host::has_kvm(arch), host::tsc_khz);
     command.args(arguments);
     command
 }

@@ -92,7 +92,7 @@ impl Drop for Process {
 }
 
 /// The kernel kills the child when the thread that started it ends, however we end.
-pub fn dies_with_us(command: &mut Command) {
+fn dies_with_us(command: &mut Command) {
     // SAFETY: between fork and exec the closure only calls prctl(2), which is
     // async-signal-safe, and allocates nothing.
     unsafe {
