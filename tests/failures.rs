@@ -130,14 +130,13 @@ command = ["/bin/busybox", "echo", "me too"]
 restart = "never"
 "#;
     let machine = boot(config)?;
-    machine.wait_for("good: still here")?;
+    wait_for_all(&machine, &["good: still here", "last: me too"])?;
     let console = machine.console();
     assert_said(&console, "/etc/corm.toml:8:1: ");
     assert_said(&console, "`restrat`");
     assert_said(&console, "`restart`");
     assert_said(&console, "/etc/corm.toml:10:");
     assert_said(&console, "^");
-    assert_said(&console, "me too");
     assert_not_said(&console, "typo: not me");
     Ok(())
 }

@@ -92,9 +92,8 @@ restart = "never"
 "#;
     let options = Options { append: "corm.mask=quiet corm.msak=loud".to_owned(), ..Options::default() };
     let machine = boot_with(image(config), &options)?;
-    machine.wait_for("loud: I run")?;
+    wait_for_all(&machine, &["loud: I run", "corm.msak"])?;
     let console = machine.console();
-    assert_said(&console, "corm.msak");
     assert_not_said(&console, "quiet: I should be masked");
     Ok(())
 }
@@ -111,11 +110,8 @@ fn drop_ins_add_workloads_in_name_order() -> Result<()> {
         .file("/etc/corm.d/10-a.toml", workload("first"), 0o644)
         .file("/etc/corm.d/30-c.toml.off", workload("off"), 0o644);
     let machine = boot_with(image, &Options::default())?;
-    machine.wait_for("second: from second")?;
-    let console = machine.console();
-    assert_said(&console, "main: from main");
-    assert_said(&console, "first: from first");
-    assert_not_said(&console, "from off");
+    wait_for_all(&machine, &["main: from main", "first: from first", "second: from second"])?;
+    assert_not_said(&machine.console(), "from off");
     Ok(())
 }
 
