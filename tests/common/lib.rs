@@ -7,6 +7,7 @@
 
 use anyhow::{Context, Result};
 use corm_qemu::{Board, Image, Machine, Options};
+use std::time::{Duration, Instant};
 
 /// The board under test: `CORM_BOARD`, or the default one.
 pub fn board() -> Board {
@@ -82,6 +83,20 @@ pub fn said_by(source: &str, console: &str) -> Vec<String> {
     let marker = format!("] {source}: ");
     let after = |line: &str| line.split_once(&marker).map(|(_, rest)| rest.trim_end().to_owned());
     console.lines().filter_map(after).collect()
+}
+
+/// Waits until the console has said each of these, in whatever order.
+pub fn wait_for_all(machine: &Machine, texts: &[&str]) -> Result<()> {
+    let give_up = Instant::now() + corm_qemu::machine::PATIENCE;
+    loop {
+        let console = machine.console();
+        let missing: Vec<&&str> = texts.iter().filter(|text| !console.contains(**text)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        anyhow::ensure!(Instant::now() < give_up, "nobody said {missing:?}. The console:\n{console}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// The line of the console that has `text`, as a test's failure should show it.
