@@ -34,6 +34,7 @@ pub mod end;
 pub mod init;
 pub mod limits;
 pub mod log;
+pub mod pack;
 pub mod sandbox;
 pub mod supervise;
 pub mod sys;
