@@ -3,15 +3,16 @@
 use crate::pack::Packed;
 use crate::text::{self, Show, Sink, Value};
 use crate::{packed, put};
+use core::num::NonZeroU16;
 
 /// An error number as in errno(3); never 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Errno(u16);
+pub struct Errno(NonZeroU16);
 
 macro_rules! known {
     ($($name:ident $text:literal)*) => {
         impl Errno {
-            $(pub const $name: Errno = Errno(libc::$name as u16);)*
+            $(pub const $name: Errno = Errno(NonZeroU16::new(libc::$name as u16).unwrap());)*
         }
 
         static NUMBERS: &[u16] = &[$(libc::$name as u16),*];
@@ -81,26 +82,30 @@ known! {
 impl Errno {
     /// From a number that crossed a pipe or a socket; 0 and nonsense become EIO.
     pub fn from_raw(number: u16) -> Errno {
-        if number == 0 || number > 4095 { Errno::EIO } else { Errno(number) }
+        match NonZeroU16::new(number) {
+            Some(number) if number.get() <= 4095 => Errno(number),
+            _ => Errno::EIO,
+        }
     }
 
     pub fn raw(self) -> u16 {
-        self.0
+        self.0.get()
     }
 
     pub(super) fn from_syscall(errno: syscalls::Errno) -> Errno {
-        // The kernel's are 1 to 4095, and this is in every system call: no checks.
-        Errno(errno.into_raw() as u16)
+        // This is in every system call, so it is not checked.
+        // SAFETY: what a system call that failed returns is 1 to 4095, negated.
+        Errno(unsafe { NonZeroU16::new_unchecked(errno.into_raw() as u16) })
     }
 }
 
 impl Show for Errno {
     fn show(&self, out: &mut dyn Sink) {
-        show(self.0.into(), out);
+        show(self.raw().into(), out);
     }
 
     fn value(&self) -> Value<'_> {
-        Value::By(show, self.0.into())
+        Value::By(show, self.raw().into())
     }
 }
 
