@@ -84,7 +84,15 @@ mod start {
     #[unsafe(naked)]
     #[unsafe(no_mangle)]
     extern "C" fn _start() -> ! {
-        core::arch::naked_asm!("mov fp, #0", "mov lr, #0", "mov r0, sp", "bic sp, sp, #7", "b {}", sym start)
+        core::arch::naked_asm!(
+            "mov fp, #0",
+            "mov lr, #0",
+            "mov r0, sp",
+            "bic r1, r0, #7", // Thumb cannot do this to sp.
+            "mov sp, r1",
+            "b {}",
+            sym start,
+        )
     }
 
     extern "C" fn start(stack: *const usize) -> ! {
