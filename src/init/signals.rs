@@ -1,6 +1,7 @@
 //! What a signal means to PID 1, and whether a process would notice one.
 
 use crate::supervise::End;
+use crate::text;
 
 /// The kernel's first real-time signal as glibc and so systemd count it:
 /// `SIGRTMIN+3` is 37.
@@ -46,10 +47,10 @@ pub fn heeds(status: &[u8], signal: u8) -> bool {
         return true;
     };
     let mask = |field: &[u8]| {
-        let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(field))?;
-        u64::from_str_radix(core::str::from_utf8(line.trim_ascii()).ok()?, 16).ok()
+        let mask = text::words(status, b'\n').find_map(|line| line.strip_prefix(field))?;
+        text::number(mask, 16)
     };
-    match (mask(b"SigBlk:"), mask(b"SigIgn:"), mask(b"SigCgt:")) {
+    match (mask(b"SigBlk:\t"), mask(b"SigIgn:\t"), mask(b"SigCgt:\t")) {
         (Some(blocked), Some(ignored), Some(caught)) => (blocked | ignored | caught) & bit != 0,
         _ => true,
     }
