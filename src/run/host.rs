@@ -11,7 +11,7 @@ use super::{is_denied, shortly};
 use crate::cgroup;
 use crate::config::{Config, User, WorkloadId};
 use crate::sys::fs::{self, Follow, Open};
-use crate::sys::mount::{self, Depth, Flags};
+use crate::sys::mount::{self, Depth, Flags, Unmount};
 use crate::sys::process::{self, Namespaces};
 use crate::sys::{BorrowedFd, Errno, OwnedFd, credentials};
 use crate::text::{Show, Sink, Text};
@@ -78,7 +78,8 @@ fn own_users(config: &Config, id: WorkloadId) -> Result<(), Unable> {
     let (uid, gid) = credentials::effective_ids();
     let (inner_uid, inner_gid) = match config.workload(id).map(|workload| workload.user) {
         Some(User::Ids { uid, gid }) => (uid, gid),
-        _ => (0, 0),
+        // Himself. Not 0: then nobody could make a user namespace in there (CAP_SETFCAP, Linux 5.12).
+        _ => (uid, gid),
     };
     process::unshare(Namespaces::USER | Namespaces::MOUNT).map_err(fail)?;
     // Without this nobody may map a group of his own (Linux 3.19).
@@ -183,37 +184,40 @@ fn make_cgroup(groups: &[u8]) -> Result<Cgroup, NoCgroup> {
     }
     let own = groups.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"0::"));
     let own = own.filter(|path| !path.starts_with(b"/..")).ok_or(NoCgroup::Outside)?;
-    let mut path = Text::<{ limits::PATH }>::new();
-    put!(path, CGROUPS, own);
-    show_as_root(path.as_c_str().ok_or(NoCgroup::Outside)?)?;
-    let mut name = name();
-    let name = name.as_c_str().ok_or(NoCgroup::Outside)?;
-    hand_on();
+    show_as_root(own)?;
+    if let Err(failure) = cgroup::delegate() {
+        // Only a cgroup without processes of its own hands controllers on, and a shell's has the
+        // shell. Root may divide up the root, as other runtimes do.
+        let alone = mount::unmount(CGROUPS, Unmount::Lazily).is_ok() && cgroup::delegate().is_ok();
+        if !alone {
+            warn!(failure);
+            show_as_root(own)?;
+        }
+    }
     let parent =
         fs::open(BorrowedFd::CWD, CGROUPS, Open::PATH | Open::DIRECTORY).map_err(NoCgroup::NotOurs)?;
+    let mut name = name();
+    let name = name.as_c_str().ok_or(NoCgroup::Outside)?;
     fs::make_directory(parent.borrow(), name, 0o755).map_err(NoCgroup::NotOurs)?;
     let cgroup = Cgroup { parent };
-    let mut path = Text::<{ limits::PATH }>::new();
-    put!(path, CGROUPS, "/", name);
-    if let Err(why) = show_as_root(path.as_c_str().ok_or(NoCgroup::Outside)?) {
+    let mut path = Text::<32>::new();
+    put!(path, "/", name);
+    if let Err(why) = show_as_root(path.as_bytes()) {
         cgroup.remove_own();
         return Err(why);
     }
-    hand_on();
+    // What could not be handed on to it cannot be handed on by it, and was told.
+    let _ = cgroup::delegate();
     Ok(cgroup)
 }
 
-/// Mounts a cgroup over all of them.
-fn show_as_root(path: &CStr) -> Result<(), NoCgroup> {
+/// Mounts the cgroup at this path over all of them.
+fn show_as_root(below: &[u8]) -> Result<(), NoCgroup> {
+    let mut path = Text::<{ limits::PATH }>::new();
+    put!(path, CGROUPS, below);
+    let path = path.as_c_str().ok_or(NoCgroup::Outside)?;
     let tree = mount::clone_tree(BorrowedFd::CWD, path, Depth::This).map_err(NoCgroup::NotOurs)?;
     mount::move_to(tree.borrow(), BorrowedFd::CWD, CGROUPS).map_err(NoCgroup::NotOurs)
-}
-
-/// Without a controller only those limits fail that need it, and say so.
-fn hand_on() {
-    if let Err(failure) = cgroup::delegate() {
-        warn!(failure);
-    }
 }
 
 /// The name of this run's cgroup; workloads' names have no dot.
