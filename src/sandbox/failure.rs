@@ -317,12 +317,16 @@ fn what(step: Step) -> (What, u16) {
         Step::Root => What::AttachRoot,
         Step::Program => What::AttachProgram,
         Step::Proc => What::Proc,
-        Step::Devices => What::Dev,
+        Step::Devices | Step::DeviceFiles => What::Dev,
         Step::Terminals => What::DevPts,
         Step::SharedMemory => What::DevShm,
         Step::Pivot => What::Pivot,
         Step::Stdio | Step::ControllingTerminal | Step::Umask => What::Stdio,
-        Step::NotDumpable | Step::BoundingSet | Step::Capabilities | Step::NoNewPrivileges => What::Rights,
+        Step::NotDumpable
+        | Step::BoundingSet
+        | Step::Capabilities
+        | Step::NoNewPrivileges
+        | Step::DieWithParent => What::Rights,
         Step::Groups | Step::Gid | Step::Uid => What::User,
         Step::CloseOnExec => What::CloseOnExec,
         Step::Directory => What::Directory,
