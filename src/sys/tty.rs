@@ -88,3 +88,11 @@ pub fn open_peer(master: BorrowedFd) -> Result<OwnedFd, Errno> {
     // SAFETY: no pointers.
     unsafe { call!(ioctl, master.number(), TIOCGPTPEER, how) }.map(OwnedFd::from_return)
 }
+
+/// TCFLSH: what was typed and not yet read is forgotten.
+pub fn forget_input(terminal: BorrowedFd) -> Result<(), Errno> {
+    const TCFLSH: usize = 0x540B;
+    const INPUT: usize = 0;
+    // SAFETY: no pointers.
+    unsafe { call!(ioctl, terminal.number(), TCFLSH, INPUT) }.map(drop)
+}

@@ -362,6 +362,47 @@ fn volumes_and_memory_are_mounted_as_the_options_say() -> Result<()> {
 }
 
 #[test]
+fn a_symlink_leads_neither_a_root_nor_a_volume_anywhere() -> Result<()> {
+    let place = place!();
+    let (root, shared) = (place.root(), place.directory.join("shared"));
+    // What a neighbour with a writable volume can do to one that lies below it.
+    std::os::unix::fs::symlink("/", shared.join("inner"))?;
+    let config = place.directory.join("corm.toml");
+    let inner = shared.join("inner");
+    let below = shared.join("inner/etc");
+    for (root, source) in [(&root, &inner), (&root, &below), (&inner, &shared)] {
+        fs::write(
+            &config,
+            format!(
+                "[workload.b]\ncommand = [\"/bin/sh\", \"-c\", \"echo in\"]\nroot = {root:?}\n\
+                 volumes.\"/data\" = {{ source = {source:?}, writable = true }}\n"
+            ),
+        )?;
+        let config = config.to_str().context("our path is text")?;
+        for who in Who::BOTH {
+            let outcome = finish(&mut place.corm_as(who, &["run", "--config", config, "b"]))?;
+            assert_eq!((outcome.status, outcome.out.as_str()), (126, ""), "{who:?}: {}", outcome.err);
+            assert!(outcome.err.contains("no part of the path may be a symlink"), "{}", outcome.err);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn uid_0_inside_its_walls_sets_nothing_of_the_kernel() -> Result<()> {
+    let place = place!();
+    // It writes what is there already: should the wall be missing, nothing changes.
+    let script = "read x </proc/sys/vm/swappiness; echo uid=$(busybox id -u); \
+         echo $x >/proc/sys/vm/swappiness && echo written; true";
+    for who in Who::BOTH {
+        let outcome = finish(&mut place.script_as(who, &["--user", "0"], script))?;
+        assert_eq!((outcome.status, outcome.out.as_str()), (0, "uid=0\n"), "{who:?}: {}", outcome.err);
+        assert!(outcome.err.contains("Read-only file system"), "{who:?}: {}", outcome.err);
+    }
+    Ok(())
+}
+
+#[test]
 fn words_arrive_as_they_were_given() -> Result<()> {
     let place = place!();
     let odd = "a \"b\" \\ 'c'\t\u{1}\né ☃ #]";
