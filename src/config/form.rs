@@ -107,12 +107,12 @@ impl Form {
 
 /// Words with spaces between them.
 #[inline(never)]
-pub(super) fn words(list: &'static str) -> Words {
+pub(crate) fn words(list: &'static str) -> Words {
     Words(list.as_bytes())
 }
 
 #[derive(Clone)]
-pub(super) struct Words(&'static [u8]);
+pub(crate) struct Words(&'static [u8]);
 
 impl Iterator for Words {
     type Item = &'static [u8];
@@ -172,13 +172,13 @@ fn with_unit(mut text: &[u8], units: &'static str, factors: &[u64]) -> Option<u6
 }
 
 /// Bytes.
-pub(super) fn size(text: &[u8]) -> Option<u64> {
+pub(crate) fn size(text: &[u8]) -> Option<u64> {
     let bytes = with_unit(text, "K M G T", &[1 << 10, 1 << 20, 1 << 30, 1 << 40, 1])?;
     i64::try_from(bytes).is_ok().then_some(bytes)
 }
 
 /// Milliseconds; at most 49 days, which is what 32 bits hold.
-pub(super) fn duration(text: &[u8]) -> Option<u64> {
+pub(crate) fn duration(text: &[u8]) -> Option<u64> {
     let millis = with_unit(text, "ms s m h", &[1, 1000, 60_000, 3_600_000])?;
     u32::try_from(millis).is_ok().then_some(millis)
 }
@@ -235,7 +235,7 @@ const REALTIME: u64 = 34;
 const LAST: u64 = 64;
 
 /// A signal's number. SIGRTMIN is 34, as glibc, systemd and busybox count.
-pub(super) fn signal(text: &[u8]) -> Option<u64> {
+pub(crate) fn signal(text: &[u8]) -> Option<u64> {
     let name = text.strip_prefix(b"SIG").unwrap_or(text);
     if let Some(index) = words(SIGNALS).position(|known| known == name) {
         return u64::try_from(index.saturating_add(1)).ok();
@@ -252,6 +252,11 @@ pub(super) fn signal(text: &[u8]) -> Option<u64> {
         return decimal(text).filter(|number| is_signal(*number));
     };
     (REALTIME..=LAST).contains(&number).then_some(number)
+}
+
+/// The name of signal 1 to 31, without SIG.
+pub(crate) fn signal_name(number: u8) -> Option<&'static [u8]> {
+    words(SIGNALS).nth(usize::from(number.checked_sub(1)?))
 }
 
 /// 32 and 33 are libc's own.
@@ -290,7 +295,7 @@ pub(super) fn id(number: u64) -> Option<u32> {
 }
 
 /// `uid:gid`, or `uid` for both.
-pub(super) fn user(mut text: &[u8]) -> Option<(u32, u32)> {
+pub(crate) fn user(mut text: &[u8]) -> Option<(u32, u32)> {
     let uid = take(&mut text)?;
     let gid = if eat(&mut text, b':') { take(&mut text)? } else { uid };
     if text.is_empty() { Some((id(uid)?, id(gid)?)) } else { None }

@@ -1,0 +1,61 @@
+//! The terminal, which belongs to the child's process group while it runs.
+
+use super::Kind;
+use crate::sys::fs::{self, Open};
+use crate::sys::{BorrowedFd, Errno, OwnedFd, process, tty};
+
+pub(super) enum Terminal {
+    /// There is none, or it is not ours to give: we are in the background.
+    None,
+    Stdin,
+    /// /dev/tty, also where stdin is something else. Opened when it is needed.
+    Device,
+}
+
+impl Terminal {
+    /// The one that our process group is in the foreground of.
+    pub fn find(kind: Kind) -> Terminal {
+        // tini looks at stdin only.
+        if kind != Kind::Tini
+            && let Ok(device) = open()
+        {
+            return if is_ours(device.borrow()) { Terminal::Device } else { Terminal::None };
+        }
+        if is_ours(BorrowedFd::STDIN) { Terminal::Stdin } else { Terminal::None }
+    }
+
+    /// Makes a process group the foreground one, if `from` is it now.
+    fn give(&self, from: u32, to: u32) -> Result<bool, Errno> {
+        let device;
+        let terminal = match self {
+            Terminal::None => return Ok(false),
+            Terminal::Stdin => BorrowedFd::STDIN,
+            Terminal::Device => {
+                device = open()?;
+                device.borrow()
+            }
+        };
+        if tty::foreground(terminal)? != from {
+            return Ok(false);
+        }
+        tty::set_foreground(terminal, to).map(|()| true)
+    }
+
+    /// From us to the child, if we have it. `own` is our process group.
+    pub fn take(&self, own: u32, child: u32) -> bool {
+        self.give(own, child).unwrap_or(false)
+    }
+
+    /// Back from the child, if it has it.
+    pub fn give_back(&self, child: u32) -> bool {
+        self.give(child, process::group()).unwrap_or(false)
+    }
+}
+
+fn open() -> Result<OwnedFd, Errno> {
+    fs::open(BorrowedFd::CWD, c"/dev/tty", Open::READ_WRITE)
+}
+
+fn is_ours(terminal: BorrowedFd) -> bool {
+    tty::foreground(terminal).is_ok_and(|group| group == process::group())
+}
