@@ -16,16 +16,15 @@
 mod child;
 mod options;
 mod persona;
-mod rest;
 mod say;
 mod terminal;
 
-pub use persona::{HELP, Kind};
+pub use persona::Kind;
 
 use crate::sys::children::{self, Ended, Stopped};
-use crate::sys::{Args, BorrowedFd, clock, event, fd, fs, process, time, tty};
-use child::Place;
-use say::{Level, Reason, say};
+use crate::sys::fs::{self, Open};
+use crate::sys::{Args, BorrowedFd, clock, event, fd, io, power, process, time, tty};
+use say::Level;
 use terminal::Terminal;
 
 const CHLD: u8 = libc::SIGCHLD as u8;
@@ -39,17 +38,29 @@ const TSTP: u8 = libc::SIGTSTP as u8;
 const TTIN: u8 = libc::SIGTTIN as u8;
 const TTOU: u8 = libc::SIGTTOU as u8;
 
-/// What the command line, the environment and the name ask for.
-struct Settings {
+/// Where the child lives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    /// In its own process group, the terminal's foreground one.
+    Group,
+    /// In its own session, with the terminal if it can be had.
+    Session,
+    /// With us.
+    Same,
+}
+
+struct Init {
     kind: Kind,
+    args: Args,
+    /// The argument that is the program.
+    program: usize,
+    /// What we were called by, and what a message is about.
+    name: &'static [u8],
+    word: &'static [u8],
+    /// The options without argument, a bit each.
+    given: u64,
     /// Messages above this level are not said.
     verbosity: u32,
-    /// Signals go to the child's process group.
-    group: bool,
-    place: Place,
-    subreaper: bool,
-    tell_reaped: bool,
-    pause: bool,
     parent_death: u8,
     /// Statuses that are passed on as 0, a bit each.
     success: [u64; 4],
@@ -57,23 +68,10 @@ struct Settings {
     rewrite: [u8; 32],
     /// Milliseconds that processes get to end after SIGTERM.
     grace: Option<u64>,
-    keep_environment: bool,
     user: Option<(u32, u32)>,
-    no_new_privileges: bool,
-}
-
-const AS_IS: u8 = u8::MAX;
-
-/// Where the program is in the arguments, and what our own pid is.
-struct Init {
-    args: Args,
-    program: usize,
-    settings: Settings,
     pid: u32,
-    /// Blocked, and so waited for.
-    signals: u64,
-    terminal: Terminal,
     child: u32,
+    terminal: Terminal,
     /// HUP and CONT that the kernel sent because the terminal was given up, a bit each.
     unasked: u64,
     /// The child's, once it has ended; then only the rest is waited for.
@@ -84,6 +82,8 @@ struct Init {
     last_signal: u8,
 }
 
+const AS_IS: u8 = u8::MAX;
+
 /// Is this the init of a container, and whose?
 pub fn called(args: Args) -> Option<Kind> {
     Kind::by_name(args.get(0)?.to_bytes())
@@ -91,142 +91,136 @@ pub fn called(args: Args) -> Option<Kind> {
 
 /// The whole life of it.
 pub fn run(kind: Kind, args: Args) -> ! {
-    let (settings, program) = match options::read(kind, args) {
-        Ok(read) => read,
-        Err(status) => process::exit(status),
-    };
     let mut init = Init {
+        kind,
         args,
-        program,
-        settings,
+        program: 0,
+        name: args.get(0).unwrap_or(c"").to_bytes(),
+        word: &[],
+        given: 0,
+        verbosity: u32::from(matches!(kind, Kind::Tini | Kind::Corm)),
+        parent_death: 0,
+        success: [0; 4],
+        rewrite: [AS_IS; 32],
+        grace: None,
+        user: None,
         pid: process::id(),
-        signals: !kind.own_signals(),
-        terminal: Terminal::None,
         child: 0,
+        terminal: Terminal::None,
         unasked: 0,
         status: None,
         deadline: None,
         last_signal: TERM,
     };
-    let status = match init.start() {
-        Ok(()) => init.serve(),
-        Err(status) => status,
-    };
+    init.read();
+    init.start();
+    let status = init.serve();
     init.terminal.give_back(init.child);
     process::exit(status)
 }
 
 impl Init {
-    fn start(&mut self) -> Result<(), u8> {
-        let kind = self.settings.kind;
+    /// Was that option given?
+    fn has(&self, letter: u8) -> bool {
+        self.given & bit(letter) != 0
+    }
+
+    fn give(&mut self, letter: u8) {
+        self.given |= bit(letter);
+    }
+
+    fn place(&self) -> Place {
+        if self.has(b'c') {
+            Place::Same
+        } else if self.kind == Kind::DumbInit || self.has(b'S') {
+            Place::Session
+        } else {
+            Place::Group
+        }
+    }
+
+    fn start(&mut self) {
         // Nothing here fails: the mask is readable, and signal 17 has a disposition.
-        let mask = event::replace_mask(self.signals).unwrap_or(0);
+        let mask = event::replace_mask(self.signals()).unwrap_or(0);
         // Children of a process that ignores it leave no zombie and no status.
         let ignored = process::ignore(CHLD, false);
-        let death = self.settings.parent_death;
+        let death = self.parent_death;
         if death != 0 && process::set_parent_death_signal(death).is_err() {
-            say!(self.settings, Level::Fatal, "Failed to set up parent death signal");
-            return Err(kind.trouble());
+            self.fail("Failed to set up parent death signal", 0);
         }
-        self.adopt()?;
-        if !self.settings.pause {
-            match self.settings.place {
-                Place::Group => self.terminal = Terminal::find(kind),
+        self.adopt();
+        if !self.has(b'P') {
+            match self.place() {
+                Place::Group => self.terminal = Terminal::find(self.kind),
                 Place::Session => self.detach(),
                 Place::Same => {}
             }
-            // The child may change the arguments, so this is looked at before.
-            let program = self.args.get(self.program);
-            let child = children::spawn(&|| self.child(mask, ignored));
-            self.child = child.map_err(|errno| {
-                say!(
-                    self.settings,
-                    Level::Fatal,
-                    "fork failed: ",
-                    Reason(errno),
-                    "\x01Unable to fork. Exiting."
-                );
-                kind.trouble()
-            })?;
-            say!(
-                self.settings,
-                Level::Info,
-                "Spawned child process '",
-                program,
-                "' with pid '",
-                self.child,
-                "'\x01Child spawned with PID ",
-                self.child,
-                "."
-            );
+            match children::spawn(&|| self.child(mask, ignored)) {
+                Ok(child) => self.child = child,
+                Err(errno) => self.fail("fork failed: \x05\x01Unable to fork. Exiting.", errno.raw()),
+            }
+            let text = "Spawned child process '\x06' with pid '\x02'\x01Child spawned with PID \x02.";
+            self.say(Level::Info, text, self.child, 0);
         }
         // Neither keeps a filesystem busy nor a pipe open; what fails has no more to give.
-        if kind != Kind::Tini {
+        if self.kind != Kind::Tini {
             let _ = fs::change_directory(c"/");
         }
-        if matches!(kind, Kind::Catatonit | Kind::Corm) {
+        if matches!(self.kind, Kind::Catatonit | Kind::Corm) {
             let _ = fd::close_from(3);
         }
-        Ok(())
     }
 
-    fn adopt(&self) -> Result<(), u8> {
-        if self.settings.subreaper && (self.pid != 1 || self.settings.kind == Kind::Tini) {
+    fn fail(&self, text: &str, errno: u16) -> ! {
+        self.say(Level::Fatal, text, errno.into(), 0);
+        process::exit(1)
+    }
+
+    /// The signals that are blocked and waited for.
+    fn signals(&self) -> u64 {
+        !self.kind.own_signals()
+    }
+
+    /// Elsewhere than as PID 1, orphans come to us only if we ask for them.
+    fn adopt(&self) {
+        let always = matches!(self.kind, Kind::Catatonit | Kind::Corm) && self.pid != 1;
+        if self.has(b's') || always {
             if let Err(errno) = process::adopt_orphans() {
-                say!(self.settings, Level::Fatal, "Failed to register as child subreaper: ", Reason(errno));
-                return Err(self.settings.kind.trouble());
+                self.fail("Failed to register as child subreaper: \x05", errno.raw());
             }
-            say!(self.settings, Level::Trace, "Registered as child subreaper");
-        } else if self.pid != 1 && self.settings.kind == Kind::Tini && !process::adopts_orphans() {
-            say!(self.settings, Level::Warn, persona::WARNING);
+            self.say(Level::Trace, "Registered as child subreaper", 0, 0);
+        } else if self.pid != 1 && self.kind == Kind::Tini && !process::adopts_orphans() {
+            self.say(Level::Warn, persona::WARNING, 0, 0);
         }
-        Ok(())
     }
 
     /// Lets go of the terminal, so that the child's session can have it.
     fn detach(&mut self) {
-        if let Err(errno) = tty::detach(BorrowedFd::STDIN) {
-            say!(
-                self.settings,
-                Level::Debug,
-                "\x01Unable to detach from controlling tty (errno=",
-                errno.raw(),
-                " ",
-                Reason(errno),
-                ")."
-            );
+        let (text, errno) = if let Err(errno) = tty::detach(BorrowedFd::STDIN) {
+            ("\x01Unable to detach from controlling tty (errno=\x02 \x05).", errno.raw())
         } else if process::session() == self.pid {
             self.unasked = bit(HUP) | bit(CONT);
-            say!(
-                self.settings,
-                Level::Debug,
-                "\x01Detached from controlling tty, ignoring the first SIGHUP and SIGCONT we receive."
-            );
+            ("\x01Detached from controlling tty, ignoring the first SIGHUP and SIGCONT we receive.", 0)
         } else {
-            say!(
-                self.settings,
-                Level::Debug,
-                "\x01Detached from controlling tty, but was not session leader."
-            );
-        }
+            ("\x01Detached from controlling tty, but was not session leader.", 0)
+        };
+        self.say(Level::Debug, text, errno.into(), 0);
     }
 
     /// Until the end; gives back the status of it.
     fn serve(&mut self) -> u8 {
         loop {
             let left = self.deadline.map(|deadline| deadline.saturating_sub(clock::now()));
-            let ended = match time::wait_for_signal(self.signals, left) {
-                Ok(signal) => self.handle(signal),
-                // Stopped and continued, or the time is up.
-                Err(_) => None,
-            };
-            if ended.is_some() {
-                return ended.unwrap_or(0);
+            // Without a signal: stopped and continued, or the time is up.
+            if let Ok(signal) = time::wait_for_signal(self.signals(), left)
+                && let Some(status) = self.handle(signal)
+            {
+                return status;
             }
             if left == Some(0) {
                 self.deadline = None;
                 self.last_signal = KILL;
-                rest::signal(self.pid, self.child, KILL);
+                self.signal_rest();
             }
         }
     }
@@ -234,142 +228,166 @@ impl Init {
     /// The status to end with, if that is what it comes to.
     fn handle(&mut self, signal: u8) -> Option<u8> {
         if signal == CHLD {
-            say!(self.settings, Level::Debug, "Received SIGCHLD\x01Received signal ", signal, ".");
+            self.say(Level::Debug, "Received SIGCHLD\x01Received signal \x02.", signal.into(), 0);
             return self.reap();
         }
-        say!(self.settings, Level::Debug, "\x01Received signal ", signal, ".");
-        if self.settings.pause {
+        self.say(Level::Debug, "\x01Received signal \x02.", signal.into(), 0);
+        if self.has(b'P') {
             return matches!(signal, TERM | INT).then_some(0);
         }
         if self.unasked & bit(signal) != 0 {
-            say!(self.settings, Level::Debug, "\x01Ignoring tty hand-off signal ", signal, ".");
+            self.say(Level::Debug, "\x01Ignoring tty hand-off signal \x02.", signal.into(), 0);
             self.unasked &= !bit(signal);
             return None;
         }
-        if self.settings.kind.drops(signal) || self.status.is_some() {
+        if self.kind.drops(signal) || self.status.is_some() {
             return None;
         }
         if signal == CONT {
-            // Back in the foreground, or where we are is for the shell to say.
+            // `fg` has put us into the foreground, and means the child.
             self.terminal.take(process::group(), self.child);
         }
         self.forward(signal);
-        if self.settings.place != Place::Group && matches!(signal, TSTP | TTIN | TTOU) {
-            say!(self.settings, Level::Debug, "\x01Suspending self due to TTY signal.");
+        if self.place() != Place::Group && matches!(signal, TSTP | TTIN | TTOU) {
+            self.say(Level::Debug, "\x01Suspending self due to TTY signal.", 0, 0);
             self.suspend();
         }
         None
     }
 
-    /// A process stops itself for sure, unless it is PID 1.
+    /// No effect on PID 1.
     fn suspend(&self) {
         let _ = children::kill(self.pid, STOP);
     }
 
     fn forward(&mut self, signal: u8) {
-        let sent = match self.settings.rewrite.get(usize::from(signal)) {
-            None | Some(&AS_IS) => signal,
-            Some(&other) => {
-                say!(self.settings, Level::Debug, "\x01Translating signal ", signal, " to ", other, ".");
-                other
-            }
-        };
+        let mut sent = signal;
+        if let Some(&other) = self.rewrite.get(usize::from(signal))
+            && other != AS_IS
+        {
+            sent = other;
+            self.say(Level::Debug, "\x01Translating signal \x02 to \x03.", signal.into(), sent.into());
+        }
         if sent == 0 {
-            say!(self.settings, Level::Debug, "\x01Not forwarding signal ", sent, " to children (ignored).");
+            self.say(Level::Debug, "\x01Not forwarding signal \x02 to children (ignored).", 0, 0);
             return;
         }
-        say!(
-            self.settings,
-            Level::Debug,
-            "Passing signal: '",
-            say::Signal(sent),
-            "'\x01Forwarded signal ",
-            sent,
-            " to children."
-        );
-        let kill = if self.settings.group { children::kill_group } else { children::kill };
+        let text = "Passing signal: '\x04'\x01Forwarded signal \x02 to children.";
+        self.say(Level::Debug, text, sent.into(), 0);
+        let group = self.has(b'g') || self.place() == Place::Session;
+        let kill = if group { children::kill_group } else { children::kill };
         if kill(self.child, sent).is_err() {
             // ESRCH: it is dead. EPERM: it has become somebody else, and that is its right.
-            say!(self.settings, Level::Warn, "Child was dead when forwarding signal");
+            self.say(Level::Warn, "Child was dead when forwarding signal", 0, 0);
         }
         if signal == TERM && self.deadline.is_none() {
-            self.deadline = self.settings.grace.map(|grace| clock::now().saturating_add(grace));
+            self.set_deadline();
         }
     }
 
+    fn set_deadline(&mut self) {
+        self.deadline = self.grace.map(|grace| clock::now().saturating_add(grace));
+    }
+
     fn reap(&mut self) -> Option<u8> {
-        while let Some((pid, ended)) = self.next_dead() {
+        while let Some((pid, ended)) = children::reap_or_stopped(self.kind == Kind::Corm) {
             let (status, signal) = match ended {
                 Ok(Ended::Exited(status)) => (status, 0),
                 Ok(Ended::Signalled(signal)) => (signal.wrapping_add(128), signal),
                 Err(Stopped) => {
-                    if pid == self.child && self.terminal.give_back(self.child) {
+                    // As a shell's job we are as good as stopped, too.
+                    if pid == self.child && self.terminal.give_back(pid) {
                         self.suspend();
                     }
                     continue;
                 }
             };
-            say!(self.settings, Level::Debug, "Reaped child with pid: '", pid, "'\x01A child with PID ", pid);
+            let (text, number) = if signal == 0 {
+                (
+                    "Reaped child with pid: '\x02'\x01A child with PID \x02 exited with exit status \x03.",
+                    status,
+                )
+            } else {
+                (
+                    "Reaped child with pid: '\x02'\x01A child with PID \x02 was terminated by signal \x03.",
+                    signal,
+                )
+            };
+            self.say(Level::Debug, text, pid, number.into());
             if pid == self.child && self.status.is_none() {
-                self.status = Some(self.end(status, signal));
-                if self.settings.kind == Kind::DumbInit {
+                self.end(status, signal);
+                if self.kind == Kind::DumbInit {
                     return self.status;
                 }
-            } else if self.settings.tell_reaped {
-                say!(self.settings, Level::Warn, "Reaped zombie process with pid=", pid);
+            } else if self.has(b'w') {
+                self.say(Level::Warn, "Reaped zombie process with pid=\x02", pid, 0);
             }
         }
-        if self.settings.verbosity > Level::Debug as u32 {
-            let left = if time::has_children() { "reap" } else { "wait" };
-            say!(self.settings, Level::Trace, "No child to ", left);
+        if self.verbosity > Level::Debug as u32 {
+            let left = time::has_children();
+            self.say(Level::Trace, if left { "No child to reap" } else { "No child to wait" }, 0, 0);
         }
         let status = self.status?;
-        if self.settings.grace.is_none() || !time::has_children() {
-            say!(self.settings, Level::Trace, "Exiting: child has exited");
+        if self.grace.is_none() || !time::has_children() {
+            self.say(Level::Trace, "Exiting: child has exited", 0, 0);
             return Some(status);
         }
         if self.pid != 1 {
             // Each death may have brought us its children.
-            rest::signal(self.pid, self.child, self.last_signal);
+            self.signal_rest();
         }
         None
     }
 
-    fn next_dead(&self) -> Option<(u32, Result<Ended, Stopped>)> {
-        if self.settings.kind == Kind::Corm {
-            children::reap_or_stopped()
+    /// The child has ended: what becomes of its status, and of the others.
+    fn end(&mut self, status: u8, signal: u8) {
+        let text = if signal == 0 {
+            "Main child exited normally (with status '\x03')"
         } else {
-            children::reap().map(|(pid, ended)| (pid, Ok(ended)))
+            "Main child exited with signal (with signal '\x04')"
+        };
+        self.say(Level::Info, text, signal.into(), status.into());
+        if self.kind == Kind::DumbInit && self.place() == Place::Session {
+            self.forward(TERM);
+        }
+        self.say(Level::Debug, "\x01Child exited with status \x03. Goodbye.", 0, status.into());
+        let remapped = self.success.get(usize::from(status / 64)).unwrap_or(&0);
+        self.status = Some(if remapped & 1u64.wrapping_shl(status.into()) != 0 { 0 } else { status });
+        if self.grace.is_some() {
+            if self.deadline.is_none() {
+                self.set_deadline();
+            }
+            self.signal_rest();
         }
     }
 
-    /// The child has ended: what becomes of its status, and of the others.
-    fn end(&mut self, status: u8, signal: u8) -> u8 {
-        if signal == 0 {
-            say!(self.settings, Level::Info, "Main child exited normally (with status '", status, "')");
-        } else {
-            say!(
-                self.settings,
-                Level::Info,
-                "Main child exited with signal (with signal '",
-                say::Signal(signal),
-                "')"
-            );
+    /// To all processes that are left. As PID 1 that is everybody in the container;
+    /// elsewhere the child's group and our own children, which orphans become.
+    fn signal_rest(&self) {
+        // Somebody who is gone already needs no signal.
+        if self.pid == 1 {
+            let _ = power::kill_everything(self.last_signal.into());
+            return;
         }
-        if self.settings.place == Place::Session && self.settings.kind == Kind::DumbInit {
-            self.forward(TERM);
+        let _ = children::kill_group(self.child, self.last_signal);
+        let Ok(list) = fs::open(BorrowedFd::CWD, c"/proc/thread-self/children", Open::READ) else { return };
+        // "12 345 6 ", and a number may stand across two reads.
+        let mut buffer = [0; 64];
+        let mut pid = 0u32;
+        while let Ok(count @ 1..) = io::read(list.borrow(), &mut buffer) {
+            for byte in buffer.iter().take(count) {
+                if byte.is_ascii_digit() {
+                    pid = pid.wrapping_mul(10).wrapping_add(u32::from(byte & 0xf));
+                } else if pid != 0 {
+                    let _ = children::kill(pid, self.last_signal);
+                    pid = 0;
+                }
+            }
         }
-        say!(self.settings, Level::Debug, "\x01Child exited with status ", status, ". Goodbye.");
-        if let Some(grace) = self.settings.grace {
-            self.deadline.get_or_insert(clock::now().saturating_add(grace));
-            rest::signal(self.pid, self.child, self.last_signal);
-        }
-        let remapped = self.settings.success.get(usize::from(status / 64)).unwrap_or(&0);
-        if remapped & 1u64.wrapping_shl(u32::from(status % 64)) != 0 { 0 } else { status }
     }
 }
 
-/// Of a signal in a mask.
-fn bit(signal: u8) -> u64 {
-    1u64.wrapping_shl(u32::from(signal.wrapping_sub(1)))
+/// Of a signal in a mask, or of a letter among the options.
+fn bit(number: u8) -> u64 {
+    1u64.wrapping_shl(u32::from(number.wrapping_sub(1)))
 }

@@ -1,14 +1,12 @@
 //! Options as getopt(3) reads them, from the arguments and the environment.
+//!
+//! An option without an argument is a bit in [`Init::given`], by its letter. The
+//! environment sets the same bits.
 
-use super::child::Place;
-use super::say::{Level, say, tell_plain};
-use super::{AS_IS, Kind, STOP, Settings, TSTP, TTIN, TTOU, persona};
+use super::say::Level;
+use super::{AS_IS, Init, Kind, Place, STOP, TSTP, TTIN, TTOU, persona};
 use crate::config::form;
-use crate::sys::{Args, BorrowedFd};
-use core::ffi::CStr;
-
-/// The letter of `--rlimit`, which the child looks for again.
-pub(super) const LIMIT: u8 = b'l';
+use crate::sys::{Args, process};
 
 /// The options of an argument list, one by one.
 pub(super) struct Options {
@@ -18,79 +16,66 @@ pub(super) struct Options {
     next: usize,
     /// Where the program is: behind all options seen so far. Arguments between
     /// here and `next` are the program's, with more options of ours behind them.
-    program: usize,
+    pub program: usize,
     /// What is left of "-abc".
     letters: &'static [u8],
+    /// What is wrong with the option that was given as [`WRONG`], in getopt(3)'s words.
+    problem: &'static str,
 }
 
-/// What is wrong with an option. Words as in getopt(3).
-pub(super) enum Misuse {
-    Unknown(u8),
-    Missing(u8),
-    UnknownWord(&'static [u8]),
-    MissingFor(&'static [u8]),
-    NotAllowed(&'static [u8]),
-}
+/// An option's letter and its argument, empty if it takes none.
+type Given = (u8, &'static [u8]);
 
-/// An option's letter, and its argument; empty if it takes none.
-pub(super) type Given = (u8, &'static [u8]);
+/// The letter of an option that makes no sense; the argument is what of it.
+const WRONG: u8 = b'?';
 
 impl Options {
     pub fn new(kind: Kind, args: Args) -> Options {
         // "corm init": the first two words are ours.
         let first = if kind == Kind::Corm { 2 } else { 1 };
-        Options { kind, args, next: first, program: first, letters: &[] }
+        Options { kind, args, next: first, program: first, letters: &[], problem: "" }
     }
 
-    pub fn next(&mut self) -> Result<Option<Given>, Misuse> {
+    pub fn next(&mut self) -> Option<Given> {
         if self.letters.is_empty() {
-            match self.word() {
-                None => return Ok(None),
-                Some(word) => match word.strip_prefix(b"--") {
-                    Some(long) if self.kind != Kind::Tini => return self.long(long).map(Some),
-                    _ => self.letters = word.get(1..).unwrap_or(&[]),
-                },
+            let word = self.word()?;
+            match word.strip_prefix(b"--") {
+                Some(long) if self.kind != Kind::Tini => return Some(self.long(long)),
+                _ => self.letters = word.get(1..)?,
             }
         }
-        let Some((&letter, rest)) = self.letters.split_first() else { return Ok(None) };
-        let known = find(self.kind, &mut |option| option.letter == letter);
-        let Some(option) = known else {
-            self.letters = rest;
-            return Err(Misuse::Unknown(letter));
+        let (first, rest) = self.letters.split_at_checked(1)?;
+        let letter = *first.first()?;
+        self.letters = rest;
+        let Some(option) = find(self.kind, letter, &[letter]) else {
+            return Some(self.wrong("\0: invalid option -- '\x06'\n", first));
         };
-        if !option.argument {
-            self.letters = rest;
-            return Ok(Some((letter, &[])));
+        if option.argument {
+            if rest.is_empty() {
+                let missing = "\0: option requires an argument -- '\x06'\n";
+                return Some(self.argument(letter, missing, first));
+            }
+            self.letters = &[];
+            return Some((letter, rest));
         }
-        self.letters = &[];
-        if !rest.is_empty() {
-            return Ok(Some((letter, rest)));
-        }
-        self.argument().map(|value| Some((letter, value))).ok_or(Misuse::Missing(letter))
+        Some((letter, &[]))
     }
 
     /// The next argument that holds options.
     fn word(&mut self) -> Option<&'static [u8]> {
         loop {
             let word = self.args.get(self.next)?.to_bytes();
-            if word == b"--" {
-                self.take();
-                return None;
-            }
             if word.len() > 1 && word.starts_with(b"-") {
                 self.take();
-                return Some(word);
+                return (word != b"--").then_some(word);
             }
             // The program, or one of its arguments.
-            if matches!(self.kind, Kind::DumbInit | Kind::Corm) || self.posix() {
+            let permutes = matches!(self.kind, Kind::Tini | Kind::Catatonit);
+            if !permutes || variable(self.args, b"POSIXLY_CORRECT=").is_some() {
                 return None;
             }
             self.next = self.next.saturating_add(1);
         }
-    }
-
-    fn posix(&self) -> bool {
-        variable(self.args, b"POSIXLY_CORRECT").is_some()
     }
 
     /// The next argument is ours: it goes in front of the program.
@@ -100,39 +85,35 @@ impl Options {
         self.program = self.program.saturating_add(1);
     }
 
-    fn argument(&mut self) -> Option<&'static [u8]> {
-        let argument = self.args.get(self.next)?.to_bytes();
+    fn argument(&mut self, letter: u8, missing: &'static str, of: &'static [u8]) -> Given {
+        let Some(argument) = self.args.get(self.next) else { return self.wrong(missing, of) };
         self.take();
-        Some(argument)
+        (letter, argument.to_bytes())
+    }
+
+    fn wrong(&mut self, problem: &'static str, word: &'static [u8]) -> Given {
+        self.problem = problem;
+        (WRONG, word)
     }
 
     /// "--name", "--name=argument", and any beginning of a name that fits one only.
-    fn long(&mut self, word: &'static [u8]) -> Result<Given, Misuse> {
-        let equals = word.iter().position(|byte| *byte == b'=');
-        let (name, value) = match equals.and_then(|at| word.split_at_checked(at)) {
-            Some((name, value)) => (name, value.get(1..)),
-            None => (word, None),
-        };
-        let mut fitting = 0;
-        find(self.kind, &mut |option| {
-            fitting += usize::from(option.long.starts_with(name));
-            false
-        });
-        let known = find(self.kind, &mut |option| {
-            option.long == name || (fitting == 1 && option.long.starts_with(name))
-        });
-        let Some(option) = known else { return Err(Misuse::UnknownWord(word)) };
-        let value = match (option.argument, value) {
-            (false, Some(_)) => return Err(Misuse::NotAllowed(option.long)),
-            (false, None) => &[],
-            (true, Some(value)) => value,
-            (true, None) => self.argument().ok_or(Misuse::MissingFor(option.long))?,
-        };
-        Ok((option.letter, value))
+    fn long(&mut self, word: &'static [u8]) -> Given {
+        let (name, value) = split(word, b'=').map_or((word, None), |(name, value)| (name, Some(value)));
+        match (find(self.kind, 0, name), value) {
+            (None, _) => self.wrong("\0: unrecognized option '--\x06'\n", word),
+            (Some(option), None) if option.argument => {
+                self.argument(option.letter, "\0: option '--\x06' requires an argument\n", option.long)
+            }
+            (Some(option), Some(_)) if !option.argument => {
+                self.wrong("\0: option '--\x06' doesn't allow an argument\n", option.long)
+            }
+            (Some(option), value) => (option.letter, value.unwrap_or(&[])),
+        }
     }
 }
 
-/// A line of the help that begins with "-x" is an option. "-x, --long ARGUMENT".
+/// An option as the help has it: a line that begins "-x" or "-x, --long", and
+/// then, after a single space, its argument.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Known {
     pub letter: u8,
@@ -140,168 +121,139 @@ pub(super) struct Known {
     pub argument: bool,
 }
 
-pub(super) fn find(kind: Kind, wanted: &mut dyn FnMut(Known) -> bool) -> Option<Known> {
-    kind.help().as_bytes().split(|byte| *byte == b'\n').filter_map(option).find(|option| wanted(*option))
+/// By its letter, by its long name, or by a beginning of that which fits no other.
+#[inline(never)]
+pub(super) fn find(kind: Kind, letter: u8, name: &[u8]) -> Option<Known> {
+    let mut found = None;
+    let mut fitting = 0u32;
+    for line in kind.help().as_bytes().split(|byte| *byte == b'\n') {
+        let Some(known) = known(line) else { continue };
+        if known.letter == letter || known.long == name {
+            return Some(known);
+        }
+        if letter == 0 && known.long.starts_with(name) {
+            fitting = fitting.wrapping_add(1);
+            found = Some(known);
+        }
+    }
+    found.filter(|_| fitting == 1)
 }
 
-fn option(line: &'static [u8]) -> Option<Known> {
+fn known(line: &'static [u8]) -> Option<Known> {
     let (&letter, rest) = line.trim_ascii_start().strip_prefix(b"-")?.split_first()?;
     // tini's one long option is no option but a word.
     if letter == b'-' {
         return None;
     }
     let (long, rest) = match rest.strip_prefix(b", --") {
-        Some(rest) => {
-            let end = rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len());
-            rest.split_at_checked(end)?
-        }
-        None => (rest.get(..0)?, rest),
+        Some(rest) => split(rest, b' ').unwrap_or((rest, &[])),
+        None => (rest.get(..0)?, rest.strip_prefix(b" ").unwrap_or(&[])),
     };
-    let argument = matches!(rest, [b' ', next, ..] if *next != b' ');
-    Some(Known { letter, long, argument })
+    Some(Known { letter, long, argument: rest.first().is_some_and(|byte| *byte != b' ') })
 }
 
-/// Settings, and where the program is; or the status to end with.
-pub(super) fn read(kind: Kind, args: Args) -> Result<(Settings, usize), u8> {
-    let mut settings = Settings {
-        kind,
-        verbosity: u32::from(matches!(kind, Kind::Tini | Kind::Corm)),
-        group: kind == Kind::DumbInit,
-        place: if kind == Kind::DumbInit { Place::Session } else { Place::Group },
-        subreaper: matches!(kind, Kind::Catatonit | Kind::Corm),
-        tell_reaped: false,
-        pause: false,
-        parent_death: 0,
-        success: [0; 4],
-        rewrite: [AS_IS; 32],
-        grace: None,
-        keep_environment: true,
-        user: None,
-        no_new_privileges: false,
-    };
-    // catatonit looks at the environment first.
-    if kind == Kind::Catatonit {
-        environment(&mut settings, args)?;
-    }
-    // Only as the sole argument.
-    if kind == Kind::Tini && args.len() == 2 && args.get(1) == Some(c"--version") {
-        return Err(settings.version());
-    }
-    let mut options = Options::new(kind, args);
-    loop {
-        match options.next() {
-            Ok(Some(given)) => settings.apply(given, args)?,
-            Ok(None) => break,
-            Err(misuse) => return Err(settings.misused(misuse, args)),
-        }
-    }
-    if !settings.pause && options.program >= args.len() {
-        return Err(settings.nothing_to_run(args));
-    }
-    if kind != Kind::Catatonit {
-        environment(&mut settings, args)?;
-    }
-    if settings.place == Place::Session {
-        // Nobody could continue a session whose leader heeds these.
-        for signal in [TSTP, TTIN, TTOU] {
-            if let Some(sent @ &mut AS_IS) = settings.rewrite.get_mut(usize::from(signal)) {
-                *sent = STOP;
-            }
-        }
-    }
-    Ok((settings, options.program))
+/// What is before and what is behind the first `byte`.
+#[inline(never)]
+fn split(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|other| *other == byte)?;
+    Some((text.get(..at)?, text.get(at.saturating_add(1)..)?))
 }
 
-impl Settings {
-    fn apply(&mut self, (letter, value): Given, args: Args) -> Result<(), u8> {
-        let valid = match letter {
-            b'g' => {
-                self.group = true;
-                true
+impl Init {
+    /// Reads the arguments and the environment. Ends the process where they make
+    /// no sense, or want nothing but words.
+    pub(super) fn read(&mut self) {
+        let kind = self.kind;
+        // catatonit looks at the environment first.
+        if kind == Kind::Catatonit {
+            self.read_environment();
+        }
+        // Only as the sole argument.
+        if kind == Kind::Tini && self.args.len() == 2 && self.args.get(1) == Some(c"--version") {
+            self.version();
+        }
+        let mut options = Options::new(kind, self.args);
+        while let Some((letter, value)) = options.next() {
+            self.word = value;
+            if letter == WRONG {
+                self.say(Level::Err, options.problem, 0, 0);
+                self.misused();
             }
-            b's' => {
-                self.subreaper = true;
-                true
+            if self.take(letter).is_none() {
+                if kind == Kind::DumbInit {
+                    self.say(Level::Err, persona::REWRITE_USAGE, 0, 0);
+                } else {
+                    self.say(Level::Fatal, "Not a valid option for -\x07: \x06", letter.into(), 0);
+                }
+                process::exit(kind.misused());
             }
+        }
+        self.program = options.program;
+        match self.args.get(options.program) {
+            Some(program) => self.word = program.to_bytes(),
+            None if self.has(b'P') => {}
+            None => {
+                match kind {
+                    Kind::DumbInit => self.say(Level::Err, persona::DUMB_INIT_USAGE, 0, 0),
+                    Kind::Catatonit => self.say(Level::Fatal, "missing program name", 0, 0),
+                    Kind::Tini | Kind::Corm => {}
+                }
+                self.misused();
+            }
+        }
+        if kind != Kind::Catatonit {
+            self.read_environment();
+        }
+        if self.place() == Place::Session {
+            // Nobody could continue a session whose leader heeds these.
+            for signal in [TSTP, TTIN, TTOU] {
+                if let Some(sent @ &mut AS_IS) = self.rewrite.get_mut(usize::from(signal)) {
+                    *sent = STOP;
+                }
+            }
+        }
+    }
+
+    /// Takes an option whose argument is `self.word`; `None` if that is wrong.
+    fn take(&mut self, letter: u8) -> Option<()> {
+        let value = self.word;
+        self.give(letter);
+        match letter {
             b'v' => {
-                // There is only one level more than tini's default elsewhere.
+                // Only tini has levels.
                 let more = if self.kind == Kind::Tini { 1 } else { Level::Trace as u32 };
                 self.verbosity = self.verbosity.saturating_add(more);
-                true
             }
-            b'w' => {
-                self.tell_reaped = true;
-                true
+            b'p' => {
+                let signal = form::signal(value)? as u8;
+                // tini knows only names, and not all.
+                let unknown = !value.starts_with(b"SIG") || matches!(signal, 16 | 29 | 30 | 32..);
+                if self.kind == Kind::Tini && unknown {
+                    return None;
+                }
+                self.parent_death = signal;
             }
-            b'c' => {
-                self.place = Place::Same;
-                self.group = false;
-                true
+            b'e' => {
+                let (status, rest) = if value.is_empty() { (0, value) } else { number(value)? };
+                let status = u8::try_from(status).ok().filter(|_| rest.is_empty())?;
+                *self.success.get_mut(usize::from(status / 64))? |= 1u64.wrapping_shl(status.into());
             }
-            b'S' => {
-                self.place = Place::Session;
-                true
+            b'r' => self.add_rewrite(value)?,
+            b'k' => self.grace = Some(form::duration(value)?),
+            b'u' => self.user = Some(form::user(value)?),
+            b'l' if self.kind == Kind::Corm => drop(limit(value)?),
+            b'h' => {
+                let to_stdout = matches!(self.kind, Kind::Tini | Kind::Corm);
+                self.help(if to_stdout { Level::Out } else { Level::Err });
+                process::exit(0);
             }
-            b'P' => {
-                self.pause = true;
-                true
+            b'V' => self.version(),
+            b'l' | b'L' => {
+                self.say(Level::Out, concat!(env!("CARGO_PKG_LICENSE"), "\n"), 0, 0);
+                process::exit(0);
             }
-            b'i' => {
-                self.keep_environment = false;
-                true
-            }
-            b'n' => {
-                self.no_new_privileges = true;
-                true
-            }
-            b'p' => self.set_parent_death(value).is_some(),
-            b'e' => self.add_success(value).is_some(),
-            b'r' => self.add_rewrite(value).is_some(),
-            b'k' => {
-                self.grace = form::duration(value);
-                self.grace.is_some()
-            }
-            b'u' => {
-                self.user = form::user(value);
-                self.user.is_some()
-            }
-            LIMIT if self.kind == Kind::Corm => limit(value).is_some(),
-            b'h' => return Err(self.help(args)),
-            b'V' => return Err(self.version()),
-            // 'l' and 'L'
-            _ => {
-                tell_plain(BorrowedFd::STDOUT, concat!(env!("CARGO_PKG_LICENSE"), "\n"), &[]);
-                return Err(0);
-            }
-        };
-        if valid {
-            return Ok(());
+            _ => {}
         }
-        if self.kind == Kind::DumbInit {
-            tell_plain(BorrowedFd::STDERR, REWRITE_USAGE, &[]);
-        } else {
-            let letter = letter as char;
-            say!(*self, Level::Fatal, "Not a valid option for -", letter, ": ", value);
-        }
-        Err(self.kind.misused())
-    }
-
-    fn set_parent_death(&mut self, value: &[u8]) -> Option<()> {
-        let signal = form::signal(value)?;
-        // tini knows only names, and not all.
-        let unknown = |signal| matches!(signal, 16 | 29 | 30 | 32..);
-        if self.kind == Kind::Tini && (!value.starts_with(b"SIG") || unknown(signal)) {
-            return None;
-        }
-        self.parent_death = u8::try_from(signal).ok()?;
-        Some(())
-    }
-
-    fn add_success(&mut self, value: &[u8]) -> Option<()> {
-        let status = if value.is_empty() { 0 } else { whole(value)? };
-        let status = u8::try_from(status).ok()?;
-        let word = self.success.get_mut(usize::from(status / 64))?;
-        *word |= 1u64.wrapping_shl(u32::from(status % 64));
         Some(())
     }
 
@@ -311,168 +263,87 @@ impl Settings {
             // Whatever comes behind the second one is no matter.
             (from, number(rest.strip_prefix(b":")?)?.0)
         } else {
-            let at = value.iter().position(|byte| *byte == b':')?;
-            let (from, to) = value.split_at_checked(at)?;
-            let to = to.get(1..)?;
+            let (from, to) = split(value, b':')?;
             let to = if to == b"0" { 0 } else { form::signal(to)? };
-            (i64::try_from(form::signal(from)?).ok()?, i64::try_from(to).ok()?)
+            (form::signal(from)? as i64, to as i64)
         };
-        if from < 1 || !(0..=31).contains(&to) {
-            return None;
-        }
-        *self.rewrite.get_mut(usize::try_from(from).ok()?)? = to as u8;
+        let to = u8::try_from(to).ok().filter(|to| *to <= 31)?;
+        let from = usize::try_from(from).ok().filter(|from| *from > 0)?;
+        *self.rewrite.get_mut(from)? = to;
         Some(())
     }
 
-    fn help(&self, args: Args) -> u8 {
-        let to = match self.kind {
-            Kind::Tini | Kind::Corm => BorrowedFd::STDOUT,
-            Kind::DumbInit | Kind::Catatonit => BorrowedFd::STDERR,
-        };
-        self.usage(to, args);
-        0
-    }
-
-    fn usage(&self, to: BorrowedFd<'static>, args: Args) {
-        let called = args.get(0);
-        // tini goes by its basename.
-        let name = called.and_then(|name| match self.kind {
-            Kind::Tini => name.to_bytes().rsplit(|byte| *byte == b'/').next(),
-            _ => Some(name.to_bytes()),
-        });
-        tell_plain(to, self.kind.help(), &[&name, &name, &name]);
-    }
-
-    fn version(&self) -> u8 {
-        let (to, version) = match self.kind {
-            Kind::Tini => (BorrowedFd::STDOUT, persona::TINI_VERSION),
-            Kind::DumbInit => (BorrowedFd::STDERR, persona::DUMB_INIT_VERSION),
-            Kind::Catatonit => (BorrowedFd::STDOUT, persona::CATATONIT_VERSION),
-            Kind::Corm => (BorrowedFd::STDOUT, concat!("corm ", env!("CARGO_PKG_VERSION"))),
-        };
-        tell_plain(to, "\0\n", &[&version]);
-        0
-    }
-
-    fn misused(&self, misuse: Misuse, args: Args) -> u8 {
-        let err = BorrowedFd::STDERR;
-        let name = args.get(0);
-        match misuse {
-            Misuse::Unknown(letter) => {
-                tell_plain(err, "\0: invalid option -- '\0'\n", &[&name, &(letter as char)]);
-            }
-            Misuse::Missing(letter) => {
-                tell_plain(err, "\0: option requires an argument -- '\0'\n", &[&name, &(letter as char)]);
-            }
-            Misuse::UnknownWord(word) => {
-                tell_plain(err, "\0: unrecognized option '--\0'\n", &[&name, &word]);
-            }
-            Misuse::MissingFor(word) => {
-                tell_plain(err, "\0: option '--\0' requires an argument\n", &[&name, &word]);
-            }
-            Misuse::NotAllowed(word) => {
-                tell_plain(err, "\0: option '--\0' doesn't allow an argument\n", &[&name, &word]);
-            }
+    fn help(&mut self, to: Level) {
+        if self.kind == Kind::Tini {
+            self.name = persona::base(self.name);
         }
-        self.usage_line(args);
-        self.kind.misused()
+        self.say(to, self.kind.help(), 0, 0);
     }
 
-    fn nothing_to_run(&self, args: Args) -> u8 {
-        match self.kind {
-            Kind::DumbInit => {
-                let name = args.get(0);
-                let usage = "Usage: \0 [option] program [args]\nTry \0 --help for full usage.\n";
-                tell_plain(BorrowedFd::STDERR, usage, &[&name, &name]);
-            }
-            Kind::Catatonit => say!(*self, Level::Fatal, "missing program name"),
-            Kind::Tini | Kind::Corm => {}
-        }
-        self.usage_line(args);
-        self.kind.misused()
+    fn version(&self) -> ! {
+        let to = if self.kind == Kind::DumbInit { Level::Err } else { Level::Out };
+        self.say(to, self.kind.version(), 0, 0);
+        process::exit(0)
     }
 
-    /// How it is used; how much of that they tell, differs.
-    fn usage_line(&self, args: Args) {
+    /// How it is used, as much as each tells of that.
+    fn misused(&mut self) -> ! {
         match self.kind {
-            Kind::Tini => self.usage(BorrowedFd::STDERR, args),
+            Kind::Tini => self.help(Level::Err),
             Kind::DumbInit => {}
             Kind::Catatonit | Kind::Corm => {
-                let line = self.kind.help().as_bytes().split(|byte| *byte == b'\n').next();
-                tell_plain(BorrowedFd::STDERR, "\0\n", &[&line]);
+                self.word = split(self.kind.help().as_bytes(), b'\n').unwrap_or_default().0;
+                self.say(Level::Err, "\x06\n", 0, 0);
             }
         }
+        process::exit(self.kind.misused())
     }
-}
 
-const REWRITE_USAGE: &str = "\
-Usage: -r option takes <signum>:<signum>, where <signum> is between 1 and 31.
-This option can be specified multiple times.
-Use --help for full usage.
-";
-
-/// What the environment asks for.
-fn environment(settings: &mut Settings, args: Args) -> Result<(), u8> {
-    match settings.kind {
-        Kind::Tini => {
-            settings.subreaper |= variable(args, b"TINI_SUBREAPER").is_some();
-            settings.group |= variable(args, b"TINI_KILL_PROCESS_GROUP").is_some();
-            if let Some(text) = variable(args, b"TINI_VERBOSITY") {
+    fn read_environment(&mut self) {
+        for line in self.kind.environment().as_bytes().split(|byte| *byte == b'\n') {
+            let Some((&letter, name)) = line.split_first() else { continue };
+            let Some((_, value)) = variable(self.args, name) else { continue };
+            match letter {
                 // As atoi(3) into an unsigned number.
-                settings.verbosity = number(text).map_or(0, |(number, _)| number as u32);
+                b'#' => self.verbosity = number(value).map_or(0, |(number, _)| number as u32),
+                b'!' => self.fail("CATATONIT_LOG is reserved for future use", 0),
+                _ if self.kind == Kind::DumbInit && !value.is_empty() => {}
+                b'v' => {
+                    self.verbosity = Level::Trace as u32;
+                    self.say(Level::Debug, "\x01Running in debug mode.", 0, 0);
+                }
+                _ => {
+                    self.give(letter);
+                    self.say(Level::Debug, "\x01Not running in setsid mode.", 0, 0);
+                }
             }
         }
-        Kind::DumbInit => {
-            if variable(args, b"DUMB_INIT_DEBUG") == Some(b"1") {
-                settings.verbosity = Level::Trace as u32;
-                say!(*settings, Level::Debug, "\x01Running in debug mode.");
-            }
-            if variable(args, b"DUMB_INIT_SETSID") == Some(b"0") {
-                settings.place = Place::Same;
-                settings.group = false;
-                say!(*settings, Level::Debug, "\x01Not running in setsid mode.");
-            }
-        }
-        Kind::Catatonit => {
-            if variable(args, b"CATATONIT_DEBUG").is_some() {
-                settings.verbosity = Level::Trace as u32;
-            }
-            if variable(args, b"CATATONIT_LOG").is_some() {
-                say!(*settings, Level::Fatal, "CATATONIT_LOG is reserved for future use");
-                return Err(1);
-            }
-        }
-        Kind::Corm => {}
     }
-    Ok(())
 }
 
-fn variable(args: Args, name: &[u8]) -> Option<&'static [u8]> {
-    args.environment().find_map(|variable: &CStr| variable.to_bytes().strip_prefix(name)?.strip_prefix(b"="))
+/// Which variable it is, and its value. `name` ends in `=`.
+#[inline(never)]
+pub(super) fn variable(args: Args, name: &[u8]) -> Option<(usize, &'static [u8])> {
+    let mut all = args.environment().enumerate();
+    all.find_map(|(index, variable)| Some((index, variable.to_bytes().strip_prefix(name)?)))
 }
 
 /// The number at the start of a text, and what follows it: as strtol(3) with
 /// base 10 reads it, which takes spaces and a sign. None without a digit.
 pub(super) fn number(text: &[u8]) -> Option<(i64, &[u8])> {
     let text = text.trim_ascii_start();
-    let (negative, digits) = match text.split_first()? {
-        (b'-', rest) => (true, rest),
-        (b'+', rest) => (false, rest),
-        _ => (false, text),
-    };
-    let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, rest) = digits.split_at_checked(count)?;
-    if digits.is_empty() {
+    let unsigned = text.strip_prefix(b"-");
+    let digits = unsigned.or(text.strip_prefix(b"+")).unwrap_or(text);
+    let mut rest = digits;
+    let mut value = 0i64;
+    while let Some((digit @ b'0'..=b'9', after)) = rest.split_first() {
+        value = value.saturating_mul(10).saturating_add(i64::from(digit & 0xf));
+        rest = after;
+    }
+    if rest.len() == digits.len() {
         return None;
     }
-    let value = digits
-        .iter()
-        .fold(0i64, |value, digit| value.saturating_mul(10).saturating_add(i64::from(digit & 0xf)));
-    Some((if negative { value.saturating_neg() } else { value }, rest))
-}
-
-fn whole(text: &[u8]) -> Option<i64> {
-    number(text).filter(|(_, rest)| rest.is_empty()).map(|(number, _)| number)
+    Some((if unsigned.is_some() { value.wrapping_neg() } else { value }, rest))
 }
 
 /// RLIMIT_*, in the order of their numbers, which our machines have in common.
@@ -480,16 +351,12 @@ const LIMITS: &str = "cpu fsize data stack core rss nproc nofile memlock as lock
     rtprio rttime";
 
 /// `nofile=1024`, `nofile=1024:4096`, `core=unlimited`: a resource, its soft and its hard limit.
+#[inline(never)]
 pub(super) fn limit(text: &[u8]) -> Option<(u32, u64, u64)> {
-    let at = text.iter().position(|byte| *byte == b'=')?;
-    let (name, values) = text.split_at_checked(at)?;
+    let (name, values) = split(text, b'=')?;
     let resource = form::words(LIMITS).position(|known| known == name)?;
-    let mut values = values.get(1..)?.split(|byte| *byte == b':').map(|value| match value {
-        b"unlimited" => Some(u64::MAX),
-        value => form::size(value),
-    });
-    let soft = values.next()??;
-    let hard = values.next().unwrap_or(Some(soft))?;
-    let fits = values.next().is_none() && soft <= hard;
-    fits.then_some((resource as u32, soft, hard))
+    let (soft, hard) = split(values, b':').unwrap_or((values, values));
+    let value = |text| if text == b"unlimited" { Some(u64::MAX) } else { form::size(text) };
+    let (soft, hard) = (value(soft)?, value(hard)?);
+    (soft <= hard).then_some((resource as u32, soft, hard))
 }

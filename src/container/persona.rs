@@ -19,7 +19,7 @@ pub enum Kind {
 impl Kind {
     /// By the program's name, maybe with a path; docker-init is tini.
     pub fn by_name(name: &[u8]) -> Option<Kind> {
-        match name.rsplit(|byte| *byte == b'/').next()? {
+        match base(name) {
             b"tini" | b"tini-static" | b"docker-init" => Some(Kind::Tini),
             b"dumb-init" => Some(Kind::DumbInit),
             b"catatonit" => Some(Kind::Catatonit),
@@ -33,6 +33,27 @@ impl Kind {
             Kind::DumbInit => DUMB_INIT,
             Kind::Catatonit => CATATONIT,
             Kind::Corm => HELP,
+        }
+    }
+
+    /// The versions that corm behaves as; Docker wants to read "tini version" of both.
+    pub(super) fn version(self) -> &'static str {
+        match self {
+            Kind::Tini => "tini version 0.19.0\n",
+            Kind::DumbInit => "dumb-init v1.2.5\n",
+            Kind::Catatonit => "tini version 0.1.7_catatonit\n",
+            Kind::Corm => concat!("corm ", env!("CARGO_PKG_VERSION"), "\n"),
+        }
+    }
+
+    /// What the environment can ask for: a letter of [`Init::read_environment`],
+    /// and what the variable begins with. dumb-init's must be exactly that.
+    pub(super) fn environment(self) -> &'static str {
+        match self {
+            Kind::Tini => "sTINI_SUBREAPER=\ngTINI_KILL_PROCESS_GROUP=\n#TINI_VERBOSITY=",
+            Kind::DumbInit => "vDUMB_INIT_DEBUG=1\ncDUMB_INIT_SETSID=0",
+            Kind::Catatonit => "vCATATONIT_DEBUG=\n!CATATONIT_LOG=",
+            Kind::Corm => "",
         }
     }
 
@@ -74,11 +95,6 @@ impl Kind {
         if self == Kind::Corm { crate::control::exit::USAGE } else { 1 }
     }
 
-    /// The status for what the kernel refuses before there is a child.
-    pub(super) fn trouble(self) -> u8 {
-        1
-    }
-
     /// The status for a program that cannot be executed.
     pub(super) fn exec_failed(self, why: Errno) -> u8 {
         match self {
@@ -94,6 +110,11 @@ impl Kind {
     }
 }
 
+/// A path's last component.
+pub(super) fn base(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
+}
+
 /// When tini cannot do its job.
 pub(super) const WARNING: &str = "\
 Tini is not running as PID 1 and isn't registered as a child subreaper.
@@ -101,10 +122,13 @@ Zombie processes will not be re-parented to Tini, so zombie reaping won't work.
 To fix the problem, use the -s option or set the environment variable TINI_SUBREAPER \
 to register Tini as a child subreaper, or run Tini as PID 1.";
 
-/// The versions that corm behaves as; Docker wants to read "tini version" of both.
-pub(super) const TINI_VERSION: &str = "tini version 0.19.0";
-pub(super) const DUMB_INIT_VERSION: &str = "dumb-init v1.2.5";
-pub(super) const CATATONIT_VERSION: &str = "tini version 0.1.7_catatonit";
+pub(super) const DUMB_INIT_USAGE: &str = "Usage: \0 [option] program [args]\nTry \0 --help for full usage.\n";
+
+pub(super) const REWRITE_USAGE: &str = "\
+Usage: -r option takes <signum>:<signum>, where <signum> is between 1 and 31.
+This option can be specified multiple times.
+Use --help for full usage.
+";
 
 const TINI: &str = "\
 \0 (tini version 0.19.0)
@@ -165,7 +189,7 @@ options:
 ";
 
 /// corm's own.
-pub const HELP: &str = "\
+const HELP: &str = "\
 usage: corm init [OPTION...] [--] PROGRAM [ARGUMENT...]
 
 Runs PROGRAM as a container's PID 1 does: passes signals on to it, reaps

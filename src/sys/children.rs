@@ -51,11 +51,11 @@ pub fn reap() -> Option<(u32, Ended)> {
     wait(libc::WNOHANG).map(|(pid, status)| (pid, ended(status)))
 }
 
-/// As [`reap`], and also tells of a child that was stopped, which is `Err`.
-pub fn reap_or_stopped() -> Option<(u32, Result<Ended, Stopped>)> {
+/// As [`reap`], and where `stopped` is asked for, `Err` is a child that was stopped.
+pub fn reap_or_stopped(stopped: bool) -> Option<(u32, Result<Ended, Stopped>)> {
     /// What the status word of a stopped child has in its low byte.
     const STOPPED: i32 = 0x7f;
-    let (pid, status) = wait(libc::WNOHANG | libc::WUNTRACED)?;
+    let (pid, status) = wait(libc::WNOHANG | if stopped { libc::WUNTRACED } else { 0 })?;
     Some((pid, if status & 0xff == STOPPED { Err(Stopped) } else { Ok(ended(status)) }))
 }
 
