@@ -97,10 +97,15 @@ impl Scene<'_> {
             // SAFETY: system calls only.
             unsafe { command.pre_exec(odd_signals) };
         }
-        if self.descriptor {
-            // SAFETY: system calls only.
-            unsafe { command.pre_exec(|| check(libc::dup2(0, 9))) };
-        }
+        let descriptor = self.descriptor;
+        // SAFETY: system calls only. Those that we were started with are nobody's business, and
+        // std reports a failed start through one, which may close at that.
+        unsafe {
+            command.pre_exec(move || {
+                libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
+                if descriptor { check(libc::dup2(0, 9)) } else { Ok(()) }
+            })
+        };
         command
     }
 
@@ -246,10 +251,11 @@ impl Running {
 
     fn kill(mut self) -> Result<()> {
         if let Ok(pid) = self.pid() {
+            // An init whose child is dead may be faster than we are.
             for child in children(pid).unwrap_or_default() {
-                kill(child, libc::SIGKILL)?;
+                let _ = kill(child, libc::SIGKILL);
             }
-            kill(pid, libc::SIGKILL)?;
+            let _ = kill(pid, libc::SIGKILL);
         }
         self.child.kill()?;
         self.child.wait()?;
@@ -444,7 +450,7 @@ fn options_and_their_mistakes_are_theirs() -> Result<()> {
 #[test]
 fn variables_mean_what_they_do_there() -> Result<()> {
     let Some(inits) = Inits::new()? else { return Ok(()) };
-    let cases: [(&str, &[(&str, &str)], &[&str]); 16] = [
+    let cases: [(&str, &[(&str, &str)], &[&str]); 15] = [
         ("tini", &[("TINI_SUBREAPER", "")], &["true"]),
         ("tini", &[("TINI_VERBOSITY", "0")], &["true"]),
         ("tini", &[("TINI_VERBOSITY", "3")], &["-s", "true"]),
@@ -458,7 +464,6 @@ fn variables_mean_what_they_do_there() -> Result<()> {
         ("dumb-init", &[("DUMB_INIT_DEBUG", "11")], &["true"]),
         ("dumb-init", &[("DUMB_INIT_SETSID", "0")], &[PROBE, "state"]),
         ("dumb-init", &[("DUMB_INIT_SETSID", "00")], &[PROBE, "state"]),
-        ("dumb-init", &[("DUMB_INIT_DEBUG", "1")], &["-c", "--", "sh", "-c", "exit 5"]),
         ("catatonit", &[("CATATONIT_LOG", "")], &["-V"]),
         ("catatonit", &[("POSIXLY_CORRECT", "")], &["echo", "-g"]),
     ];
@@ -625,6 +630,7 @@ fn signals_do_to_the_init_what_they_do_there() -> Result<()> {
                     until_state(pid, "T")?;
                     let stopped = stat(program, 0) == Some("T".to_owned());
                     kill(pid, libc::SIGCONT)?;
+                    until_idle(pid)?;
                     let seen = running.arrives(1)?;
                     running.kill()?;
                     format!("stopped, program stopped: {stopped}, then {seen:?}")
@@ -687,6 +693,446 @@ fn a_signal_reaches_the_same_processes() -> Result<()> {
             4
         };
         assert_eq!(all[1].len(), reached, "{name} {flags:?} {environment:?}");
+    }
+    Ok(())
+}
+
+/// Waits until nobody below the init is left but its program, living or dead.
+fn until_reaped(running: &Running) -> Result<()> {
+    let (pid, program) = (running.pid()?, running.program()?);
+    until("zombies are left", || (children(pid).ok()? == [program]).then_some(()))
+}
+
+fn private_memory(pid: i32) -> Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Private_Dirty:")).context("no such line")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+#[test]
+fn twenty_thousand_orphans_are_reaped_in_the_same_memory() -> Result<()> {
+    let Some(inits) = Inits::new()? else { return Ok(()) };
+    let program = [PROBE, "orphans", "100", "orphans", "20000", "wait"];
+    for (name, flags) in [
+        ("tini", ["-s", "--"].as_slice()),
+        ("catatonit", &["--"]),
+        ("corm", &["init", "-w", "--grace", "10s", "--"]),
+    ] {
+        let arguments: Vec<&str> = flags.iter().copied().chain(program).collect();
+        let mut running = Scene { first: name == "tini", ..scene(name, &arguments) }.start(inits.ours())?;
+        if name == "corm" {
+            // It tells of each, on a pipe that somebody has to read.
+            let mut err = running.child.stderr.take().context("no stderr")?;
+            std::thread::spawn(move || std::io::copy(&mut err, &mut std::io::sink()));
+        }
+        running.wait_for("orphaned")?;
+        let before = private_memory(running.pid()?)?;
+        running.wait_for("orphaned")?;
+        until_reaped(&running)?;
+        assert_eq!(private_memory(running.pid()?)?, before, "kB of {name}");
+        running.kill()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn orphans_are_reported_as_tini_reports_them() -> Result<()> {
+    let Some(inits) = Inits::new()? else { return Ok(()) };
+    for flags in [["-sw", "--"], ["-s", "--"]] {
+        // The program is not done before its orphans are reaped: each is, once it is reported.
+        let arguments: Vec<&str> = flags.into_iter().chain([PROBE, "orphans", "5", "wait"]).collect();
+        let mut all = Vec::new();
+        for directory in inits.both() {
+            let mut running = Scene { first: true, ..scene("tini", &arguments) }.start(directory)?;
+            running.wait_for("orphaned")?;
+            until_reaped(&running)?;
+            kill(running.program()?, libc::SIGKILL)?;
+            all.push(running.end()?);
+        }
+        assert_eq!(all[1], all[0]);
+        let reported = if flags[0] == "-sw" { 5 } else { 0 };
+        assert_eq!(all[1].err.matches("Reaped zombie process with pid=#").count(), reported);
+        assert_eq!(all[1].status, 137);
+    }
+    Ok(())
+}
+
+/// Subreapers on purpose, by default, and not at all.
+#[test]
+fn who_adopts_orphans_is_as_there() -> Result<()> {
+    let Some(inits) = Inits::new()? else { return Ok(()) };
+    let cases: [(&str, &[&str], bool); 5] = [
+        ("tini", &["--"], false),
+        ("tini", &["-s", "--"], true),
+        ("dumb-init", &["--"], false),
+        ("dumb-init", &["-c"], false),
+        ("catatonit", &["--"], true),
+    ];
+    for (name, flags, adopts) in cases {
+        // Its second process lives on after the first: with the init as its parent, or not.
+        let script = format!("({PROBE} wait & echo $!); read line");
+        let arguments: Vec<&str> = flags.iter().copied().chain(["sh", "-c", &script]).collect();
+        for directory in inits.both() {
+            let mut running = scene(name, &arguments).start(directory)?;
+            let orphan: i32 = running.line()?.parse()?;
+            let init = running.pid()?;
+            until("it has no other parent", || {
+                let parent = stat(orphan, 1)?.parse::<i32>().ok()?;
+                (parent == init
+                    || !children(init)
+                        .ok()?
+                        .iter()
+                        .any(|child| children(*child).is_ok_and(|all| all.contains(&parent))))
+                .then_some(())
+            })?;
+            let parent: i32 = stat(orphan, 1).context("it is gone")?.parse()?;
+            kill(orphan, libc::SIGKILL)?;
+            assert_eq!(parent == init, adopts, "{name} {flags:?}");
+            running.kill()?;
+        }
+    }
+    Ok(())
+}
+
+/// Programs that make it hard for an init.
+#[test]
+fn difficult_children_end_as_they_do_there() -> Result<()> {
+    let Some(inits) = Inits::new()? else { return Ok(()) };
+    let names: [(&str, &[&str]); 5] = [
+        ("tini", &["-s", "--"]),
+        ("tini", &["-sg", "--"]),
+        ("dumb-init", &[]),
+        ("dumb-init", &["-c"]),
+        ("catatonit", &["--"]),
+    ];
+    type Act = fn(&mut Running) -> Result<String>;
+    let scenarios: [(&str, &[&str], Act); 5] = [
+        ("ignores TERM", &["ignore", "15", "ready", "wait"], |running| {
+            running.wait_for("ready")?;
+            running.send(libc::SIGTERM)?;
+            until_idle(running.pid()?)?;
+            let alive = stat(running.program()?, 0) == Some("S".to_owned());
+            running.send(libc::SIGUSR2)?;
+            Ok(format!("alive: {alive}"))
+        }),
+        ("stops itself", &["ready", "stop", "on", "exit", "3"], |running| {
+            running.wait_for("ready")?;
+            until_state(running.program()?, "T")?;
+            // Not taken for an end.
+            until_idle(running.pid()?)?;
+            running.send(libc::SIGCONT)?;
+            running.line()
+        }),
+        ("closes its stdio", &["ready", "close", "exit", "5"], Running::line),
+        ("changes its group", &["regroup", "ready", "signals"], |running| {
+            running.wait_for("ready")?;
+            running.wait_for("ready")?;
+            running.send(libc::SIGUSR1)?;
+            until_idle(running.pid()?)?;
+            let program = running.program()?;
+            kill(program, MARKER)?;
+            let mut seen = Vec::new();
+            while seen.last().is_none_or(|line| line != "64") {
+                seen.push(running.line()?);
+            }
+            kill(program, libc::SIGKILL)?;
+            Ok(format!("{seen:?}"))
+        }),
+        ("forks and leaves", &["leave"], |_| Ok(String::new())),
+    ];
+    for (name, flags) in names {
+        for (what, words, act) in &scenarios {
+            let arguments: Vec<&str> = flags.iter().chain(&[PROBE]).chain(*words).copied().collect();
+            let mut all = Vec::new();
+            for directory in inits.both() {
+                let mut running = Scene { first: true, ..scene(name, &arguments) }.start(directory)?;
+                let seen = act(&mut running).with_context(|| format!("{name} {flags:?}: {what}"))?;
+                let outcome = running.end()?;
+                // Whoever left may have had the time to say so, before its namespace ended.
+                all.push((seen, outcome.status, outcome.err));
+            }
+            assert_eq!(all[1], all[0], "{name} {flags:?}: {what}");
+        }
+    }
+    Ok(())
+}
+
+/// What becomes of the others when the program ends: dumb-init alone tells them.
+#[test]
+fn those_that_are_left_get_what_they_get_there() -> Result<()> {
+    let Some(inits) = Inits::new()? else { return Ok(()) };
+    let cases: [(&str, &[&str], bool); 5] = [
+        ("tini", &["-s", "--"], false),
+        ("tini", &["-sg", "--"], false),
+        ("dumb-init", &[], true),
+        ("dumb-init", &["-c"], false),
+        ("catatonit", &["-g", "--"], false),
+    ];
+    for (name, flags, told) in cases {
+        let script = format!("{PROBE} signals & read line; exit 9");
+        let arguments: Vec<&str> = flags.iter().copied().chain(["sh", "-c", &script]).collect();
+        for directory in inits.both() {
+            let mut running = scene(name, &arguments).start(directory)?;
+            running.wait_for("ready")?;
+            let program = running.program();
+            let other = match program {
+                Ok(program) => children(program).unwrap_or_default(),
+                Err(_) => Vec::new(),
+            };
+            let status = running.child.wait()?;
+            assert_eq!(status.code(), Some(9), "{name} {flags:?}");
+            let _ = other;
+            // Still there, and it says what it got; its pid is in nobody's list any more.
+            let probe = last_probe(&running)?;
+            kill(probe, MARKER)?;
+            let mut seen = Vec::new();
+            while seen.last().is_none_or(|line| line != "64") {
+                seen.push(running.line()?);
+            }
+            kill(probe, libc::SIGKILL)?;
+            assert_eq!(seen.contains(&"15".to_owned()), told, "{name} {flags:?}: {seen:?}");
+        }
+    }
+    Ok(())
+}
+
+/// The process that still holds the other end of this one's output.
+fn last_probe(running: &Running) -> Result<i32> {
+    let ours = fs::read_link(format!("/proc/self/fd/{}", running.lines.get_ref().as_raw_fd()))?;
+    let own = std::process::id() as i32;
+    until("nobody holds the pipe", || {
+        fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
+            let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+            let theirs = fs::read_link(format!("/proc/{pid}/fd/1")).ok()?;
+            (theirs == ours && pid != own).then_some(pid)
+        })
+    })
+}
+
+/// tini's `-p`: what it gets when its parent dies, and passes on.
+#[test]
+fn the_parents_death_is_a_signal() -> Result<()> {
+    let Some(inits) = Inits::new()? else { return Ok(()) };
+    let cases = [("tini", vec!["-s", "-p", "SIGUSR1", "--"]), ("corm", vec!["init", "-p", "USR1", "--"])];
+    for (name, flags) in cases {
+        for directory in inits.both() {
+            if name == "corm" && directory == inits.debian {
+                continue;
+            }
+            let init = directory.join(name);
+            let init = init.to_str().context("a path")?;
+            // The shell is the parent; it ends when it is told to.
+            let words = flags.join(" ");
+            let script = format!("{init} {words} {PROBE} signals & wait");
+            let mut running = scene_at("sh", &["-c", &script]).start(Path::new("/bin"))?;
+            running.wait_for("ready")?;
+            let init = running.program()?;
+            let program = *children(init)?.first().context("no program")?;
+            kill(running.pid()?, libc::SIGKILL)?;
+            assert_eq!(running.line()?, "10", "{name}");
+            kill(program, libc::SIGKILL)?;
+        }
+    }
+    Ok(())
+}
+
+fn scene_at<'a>(name: &'a str, arguments: &[&'a str]) -> Scene<'a> {
+    scene(name, arguments)
+}
+
+#[test]
+fn catatonit_pauses_until_it_is_told_to_end() -> Result<()> {
+    let Some(inits) = Inits::new()? else { return Ok(()) };
+    for first in [false, true] {
+        for signal in [libc::SIGTERM, libc::SIGINT] {
+            for directory in inits.both() {
+                let running = Scene { first, ..scene("catatonit", &["-P", "true"]) }.start(directory)?;
+                let pid = running.pid()?;
+                // Before it has blocked its signals it is not in sigtimedwait(2) or read(2).
+                until("it does not pause", || {
+                    let call = fs::read_to_string(format!("/proc/{pid}/wchan")).ok()?;
+                    (call.contains("signal") || call.contains("sigtimedwait")).then_some(())
+                })?;
+                for dropped in [libc::SIGUSR1, libc::SIGHUP, libc::SIGTSTP] {
+                    kill(pid, dropped)?;
+                }
+                until_idle(pid)?;
+                kill(pid, signal)?;
+                let outcome = running.end()?;
+                assert_eq!((outcome.status, outcome.out, outcome.err), (0, String::new(), String::new()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Nothing runs while nothing happens: no timer, no poll.
+#[test]
+fn an_idle_init_sleeps() -> Result<()> {
+    let Some(inits) = Inits::new()? else { return Ok(()) };
+    for (name, flags) in
+        [("tini", ["-s", "--"].as_slice()), ("dumb-init", &[]), ("catatonit", &["--"]), ("corm", &["init"])]
+    {
+        let arguments: Vec<&str> = flags.iter().copied().chain([PROBE, "ready", "wait"]).collect();
+        let mut running = scene(name, &arguments).start(inits.ours())?;
+        running.wait_for("ready")?;
+        let pid = running.pid()?;
+        until_idle(pid)?;
+        // The call it sleeps in, and that it has no timeout: rt_sigtimedwait's third argument.
+        let call = fs::read_to_string(format!("/proc/{pid}/syscall"))?;
+        let words: Vec<&str> = call.split(' ').collect();
+        assert_eq!(
+            words.first().copied(),
+            Some(libc::SYS_rt_sigtimedwait.to_string().as_str()),
+            "{name}: {call}"
+        );
+        assert_eq!(words.get(3).copied(), Some("0x0"), "{name}: {call}");
+        running.kill()?;
+    }
+    Ok(())
+}
+
+/// A stopped job is continued in the foreground, and the terminal comes back.
+#[test]
+fn under_its_own_name_it_is_a_shells_job() -> Result<()> {
+    let Some(inits) = Inits::new()? else { return Ok(()) };
+    let corm = inits.ours().join("corm");
+    let corm = corm.to_str().context("a path")?;
+    // A shell with job control: the init is stopped by what stops the program, `fg` continues both.
+    let script = format!(
+        "set -m; {corm} init -- {PROBE} ready shares stop shares exit 3; echo stopped $?; \
+         fg >/dev/null; echo ended $?; {PROBE} shares"
+    );
+    let arguments = ["-c", script.as_str()];
+    let mut running = Scene { terminal: true, ..scene("bash", &arguments) }.start(Path::new("/bin"))?;
+    let _guard = Guard::new(running.child.id());
+    for wanted in ["ready", "foreground true", "stopped 147", "foreground true", "ended 3", "foreground true"]
+    {
+        assert_eq!(running.line()?, wanted);
+    }
+    assert_eq!(running.end()?.status, 0);
+    Ok(())
+}
+
+/// The terminal is given back at the end, and ctrl-c reaches the program.
+#[test]
+fn a_terminal_is_lent_not_given() -> Result<()> {
+    let Some(inits) = Inits::new()? else { return Ok(()) };
+    for name in ["tini", "catatonit", "corm"] {
+        let init = inits.ours().join(name);
+        let init = format!("{} {}", init.display(), if name == "corm" { "init" } else { "--" });
+        let script = format!("{init} {PROBE} ready wait; echo ended $?; {PROBE} shares");
+        let arguments = ["-c", script.as_str()];
+        let mut running = Scene { terminal: true, ..scene("bash", &arguments) }.start(Path::new("/bin"))?;
+        running.wait_for("ready")?;
+        running.terminal.as_ref().context("no terminal")?.type_in(3);
+        running.wait_for("ended 130")?;
+        assert_eq!(running.line()?, "foreground true", "{name}");
+        running.end()?;
+    }
+    Ok(())
+}
+
+/// What Debian's lose or stumble over (`docs/container.md`).
+#[test]
+fn defects_are_not_repeated() -> Result<()> {
+    let Some(inits) = Inits::new()? else { return Ok(()) };
+    for name in NAMES.into_iter().chain(["docker-init"]) {
+        // With SIGCHLD ignored they would wait for ever.
+        let odd = Scene { odd_signals: true, first: true, ..scene(name, &["--", "sh", "-c", "exit 3"]) };
+        assert_eq!(odd.outcome(inits.ours())?.status, 3, "{name}");
+        // Without any stdio.
+        let program = inits.ours().join(name);
+        let closed = format!("exec {} -- sh -c 'exit 4' <&- >&- 2>&-", program.display());
+        assert_eq!(scene("sh", &["-c", &closed]).outcome(Path::new("/bin"))?.status, 4, "{name}");
+        // A script without "#!" is the shell's.
+        let script = inits.ours().join("script");
+        fs::write(&script, "exit $1\n")?;
+        fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        let path = script.to_str().context("a path")?;
+        assert_eq!(scene(name, &["--", path, "6"]).outcome(inits.ours())?.status, 6, "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn its_own_name_has_its_own_options() -> Result<()> {
+    let Some(inits) = Inits::new()? else { return Ok(()) };
+    let run = |arguments: &[&str]| -> Result<Outcome> {
+        let arguments: Vec<&str> = ["init"].iter().chain(arguments).copied().collect();
+        Scene { environment: vec![("COLOUR", "green")], ..scene("corm", &arguments) }.outcome(inits.ours())
+    };
+    let state = |flags: &[&str]| -> Result<String> { Ok(run(&[flags, &[PROBE, "state"]].concat())?.out) };
+    let has = |text: &str, line: &str| assert!(text.lines().any(|other| other == line), "{line} in {text}");
+    has(&state(&[])?, "leads group: true, session: false");
+    has(&state(&[])?, "COLOUR=Ok(\"green\")");
+    has(&state(&["--session"])?, "leads group: true, session: true");
+    has(&state(&["--env-clear"])?, "COLOUR=Err(NotPresent)");
+    let other = state(&["--user", "1234:5678", "-n", "--rlimit", "nofile=100:200", "-l", "core=0"])?;
+    has(&other, "Uid:\t1234\t1234\t1234\t1234");
+    has(&other, "Gid:\t5678\t5678\t5678\t5678");
+    has(&other, "NoNewPrivs:\t1");
+    has(&other, "files: 100 of 200");
+    has(&other, "core: 0 of 0");
+    assert_eq!(run(&["-e", "3", "sh", "-c", "exit 3"])?.status, 0);
+    assert_eq!(run(&["--success=143", "sh", "-c", "kill $$"])?.status, 0);
+    assert_eq!(run(&["nosuch"])?.status, 127);
+    assert_eq!(run(&["/etc/passwd"])?.status, 126);
+    assert_eq!(run(&["--rlimit", "nofile=999999999:999999999999", "true"])?.status, 126);
+    for wrong in [
+        &["-x"][..],
+        &["--nosuch"],
+        &[],
+        &["-k"],
+        &["-k", "soon", "true"],
+        &["-u", "root", "true"],
+        &["-l", "files=1", "true"],
+        &["-r", "TERM", "true"],
+        &["-e", "256", "true"],
+    ] {
+        let outcome = run(wrong)?;
+        assert_eq!((outcome.status, outcome.out.as_str()), (64, ""), "{wrong:?}: {}", outcome.err);
+        assert!(!outcome.err.is_empty());
+    }
+    let help = run(&["--help"])?;
+    assert!(help.status == 0 && help.err.is_empty() && help.out.starts_with("usage: corm init [OPTION...]"));
+    assert_eq!(run(&["--version"])?.out, format!("corm {}\n", env!("CARGO_PKG_VERSION")));
+    Ok(())
+}
+
+#[test]
+fn its_own_name_rewrites_signals_by_name() -> Result<()> {
+    let Some(inits) = Inits::new()? else { return Ok(()) };
+    let arguments = ["init", "-r", "TERM:QUIT", "--rewrite", "SIGHUP:0", PROBE, "signals"];
+    let mut running = scene("corm", &arguments).start(inits.ours())?;
+    running.wait_for("ready")?;
+    assert_eq!(running.arrives(libc::SIGTERM)?, ["3"]);
+    assert_eq!(running.arrives(libc::SIGHUP)?, [""; 0]);
+    assert_eq!(running.arrives(libc::SIGINT)?, ["2"]);
+    running.kill()
+}
+
+/// TERM, wait, KILL the rest: as PID 1 and as a subreaper.
+#[test]
+fn after_its_grace_nobody_is_left() -> Result<()> {
+    let Some(inits) = Inits::new()? else { return Ok(()) };
+    for first in [false, true] {
+        // Another session, deaf to TERM; its parent ends with 9 at once.
+        let script = format!("setsid {PROBE} ignore 15 ready wait & {PROBE} signals & read line; exit 9");
+        let arguments = ["init", "--grace", "300ms", "sh", "-c", &script];
+        let mut running = Scene { first, ..scene("corm", &arguments) }.start(inits.ours())?;
+        running.wait_for("ready")?;
+        let outcome = running.end()?;
+        // The pipe has ended, so all who held it are gone; one of them said what it got.
+        assert_eq!(outcome.status, 9, "PID 1: {first}");
+        assert!(outcome.out.lines().any(|line| line == "15"), "PID 1: {first}: {}", outcome.out);
+
+        // A program that overstays after TERM is killed, and that is its status.
+        let arguments = ["init", "--grace", "300ms", PROBE, "ignore", "15", "ready", "wait"];
+        let mut running = Scene { first, ..scene("corm", &arguments) }.start(inits.ours())?;
+        running.wait_for("ready")?;
+        running.send(libc::SIGTERM)?;
+        assert_eq!(running.end()?.status, 137, "PID 1: {first}");
     }
     Ok(())
 }
