@@ -29,7 +29,7 @@ fn main() {
 
 fn say(text: &str) {
     // Nobody may be listening.
-    let _ = writeln!(std::io::stdout(), "{text}");
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
 }
 
 /// What an init decides about its child.
