@@ -159,7 +159,8 @@ impl Terminal {
         let (master, slave) = unsafe { (OwnedFd::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) };
         // SAFETY: no pointers. The child must not keep the other side open.
         unsafe { libc::fcntl(master.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) };
-        command.stdin(Stdio::from(slave));
+        // A shell takes the terminal for its own only if that is its stderr, too.
+        command.stdin(Stdio::from(slave.try_clone()?)).stderr(Stdio::from(slave));
         // SAFETY: system calls only; the terminal is descriptor 0 by then.
         unsafe {
             command.pre_exec(|| {
@@ -244,7 +245,9 @@ impl Running {
         let mut out = String::new();
         self.lines.read_to_string(&mut out)?;
         let mut err = String::new();
-        self.child.stderr.take().context("no stderr")?.read_to_string(&mut err)?;
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut err)?;
+        }
         let status = self.child.wait()?;
         let status = status.code().or(status.signal().map(|signal| signal + 128)).context("no status")?;
         Ok(Outcome { status, out: plain(&out), err: plain(&err) })
@@ -995,8 +998,8 @@ fn under_its_own_name_it_is_a_shells_job() -> Result<()> {
     let corm = corm.to_str().context("a path")?;
     // A shell with job control: the init is stopped by what stops the program, `fg` continues both.
     let script = format!(
-        "set -m; {corm} init -- {PROBE} ready shares stop shares exit 3; echo stopped $?; \
-         fg >/dev/null; echo ended $?; {PROBE} shares"
+        "set -m; {corm} init -- {PROBE} ready terminal shares stop terminal shares exit 3; echo stopped $?; \
+         fg >/dev/null; echo ended $?; {PROBE} terminal shares"
     );
     let arguments = ["-c", script.as_str()];
     let mut running = Scene { terminal: true, ..scene("bash", &arguments) }.start(Path::new("/bin"))?;
@@ -1020,7 +1023,7 @@ fn a_terminal_is_lent_not_given() -> Result<()> {
     for name in ["tini", "catatonit", "corm"] {
         let init = inits.ours().join(name);
         let init = format!("{} {}", init.display(), if name == "corm" { "init" } else { "--" });
-        let script = format!("{init} {PROBE} ready wait; echo ended $?; {PROBE} shares");
+        let script = format!("{init} {PROBE} terminal ready wait; echo ended $?; {PROBE} shares");
         let arguments = ["-c", script.as_str()];
         let mut running = Scene { terminal: true, ..scene("bash", &arguments) }.start(Path::new("/bin"))?;
         running.wait_for("ready")?;

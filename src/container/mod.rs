@@ -290,14 +290,13 @@ impl Init {
     }
 
     fn reap(&mut self) -> Option<u8> {
-        while let Some((pid, ended)) = children::reap_or_stopped(self.kind == Kind::Corm) {
+        while let Some((pid, ended)) = children::reap_or_stopped(self.place() == Place::Group) {
             let (status, signal) = match ended {
                 Ok(Ended::Exited(status)) => (status, 0),
                 Ok(Ended::Signalled(signal)) => (signal.wrapping_add(128), signal),
-                Err(Stopped) => {
-                    // As a shell's job we are as good as stopped, too.
-                    if pid == self.child && self.terminal.give_back(pid) {
-                        self.suspend();
+                Err(Stopped(signal)) => {
+                    if pid == self.child {
+                        self.stopped(signal);
                     }
                     continue;
                 }
@@ -337,6 +336,17 @@ impl Init {
             self.signal_rest();
         }
         None
+    }
+
+    /// The child was stopped. It may have wanted the terminal, which a shell gives
+    /// to its job's group, ours, only after it has started us.
+    fn stopped(&self, signal: u8) {
+        if matches!(signal, TTIN | TTOU) && self.terminal.take(process::group(), self.child) {
+            let _ = children::kill_group(self.child, CONT);
+        } else if self.kind == Kind::Corm && self.terminal.give_back(self.child) {
+            // As a shell's job we are as good as stopped, too.
+            self.suspend();
+        }
     }
 
     /// The child has ended: what becomes of its status, and of the others.

@@ -5,7 +5,7 @@ use crate::sys::fs::{self, Open};
 use crate::sys::{BorrowedFd, Errno, OwnedFd, process, tty};
 
 pub(super) enum Terminal {
-    /// There is none, or it is not ours to give: we are in the background.
+    /// Our session has none.
     None,
     Stdin,
     /// /dev/tty, also where stdin is something else. Opened when it is needed.
@@ -13,18 +13,18 @@ pub(super) enum Terminal {
 }
 
 impl Terminal {
-    /// The one that our process group is in the foreground of.
+    /// That of our session.
     pub fn find(kind: Kind) -> Terminal {
         // tini looks at stdin only.
         if kind != Kind::Tini
             && let Ok(device) = open()
         {
-            return if is_ours(device.borrow()) { Terminal::Device } else { Terminal::None };
+            return if exists(device.borrow()) { Terminal::Device } else { Terminal::None };
         }
-        if is_ours(BorrowedFd::STDIN) { Terminal::Stdin } else { Terminal::None }
+        if exists(BorrowedFd::STDIN) { Terminal::Stdin } else { Terminal::None }
     }
 
-    /// Makes a process group the foreground one, if `from` is it now.
+    /// Makes a process group the foreground one, if `from` is it now; says whether it is.
     fn give(&self, from: u32, to: u32) -> Result<bool, Errno> {
         let device;
         let terminal = match self {
@@ -35,10 +35,13 @@ impl Terminal {
                 device.borrow()
             }
         };
-        if tty::foreground(terminal)? != from {
-            return Ok(false);
+        match tty::foreground(terminal)? {
+            group if group == to => {}
+            group if group == from => tty::set_foreground(terminal, to)?,
+            // In the background, or somebody else's now.
+            _ => return Ok(false),
         }
-        tty::set_foreground(terminal, to).map(|()| true)
+        Ok(true)
     }
 
     /// From us to the child, if we have it. `own` is our process group.
@@ -56,6 +59,6 @@ fn open() -> Result<OwnedFd, Errno> {
     fs::open(BorrowedFd::CWD, c"/dev/tty", Open::READ_WRITE)
 }
 
-fn is_ours(terminal: BorrowedFd) -> bool {
-    tty::foreground(terminal).is_ok_and(|group| group == process::group())
+fn exists(terminal: BorrowedFd) -> bool {
+    tty::foreground(terminal).is_ok()
 }

@@ -56,11 +56,12 @@ pub fn reap_or_stopped(stopped: bool) -> Option<(u32, Result<Ended, Stopped>)> {
     /// What the status word of a stopped child has in its low byte.
     const STOPPED: i32 = 0x7f;
     let (pid, status) = wait(libc::WNOHANG | if stopped { libc::WUNTRACED } else { 0 })?;
-    Some((pid, if status & 0xff == STOPPED { Err(Stopped) } else { Ok(ended(status)) }))
+    Some((pid, if status & 0xff == STOPPED { Err(Stopped((status >> 8) as u8)) } else { Ok(ended(status)) }))
 }
 
+/// By this signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Stopped;
+pub struct Stopped(pub u8);
 
 fn wait(flags: i32) -> Option<(u32, i32)> {
     loop {

@@ -21,6 +21,7 @@ fn main() {
             "regroup" => regroup(),
             "leave" => leave(),
             "wait" => wait(),
+            "terminal" => want_terminal(),
             "shares" => say(&format!("foreground {}", foreground())),
             word => say(word),
         }
@@ -69,6 +70,16 @@ fn foreground() -> String {
         -1 => "no terminal".to_owned(),
         // SAFETY: no pointers.
         group => (group == unsafe { libc::getpgrp() }).to_string(),
+    }
+}
+
+/// Stops in the background, until we are in the foreground.
+fn want_terminal() {
+    let mut settings = std::mem::MaybeUninit::<libc::termios>::uninit();
+    // SAFETY: `settings` is written before it is read.
+    unsafe {
+        libc::tcgetattr(0, settings.as_mut_ptr());
+        libc::tcsetattr(0, libc::TCSANOW, settings.as_ptr());
     }
 }
 
