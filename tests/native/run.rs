@@ -292,7 +292,7 @@ fn neither_outlives_the_other() -> Result<()> {
         // corm is killed: so is the workload, and all that it has started.
         let script = format!("busybox sleep {word} & echo ready; busybox sleep {word}");
         let (mut child, _out) = start(&place, who, &script)?;
-        assert!(runs(word), "{who:?}: it has begun");
+        wait_until("it begins", || runs(word));
         child.kill()?;
         child.wait()?;
         wait_until("corm's death ends its workload", || !runs(word));
