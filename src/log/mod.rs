@@ -17,6 +17,7 @@
 pub mod capture;
 
 use crate::limits;
+use crate::pack::Packed;
 use crate::sys::fs::{self, Open};
 use crate::sys::{BorrowedFd, OwnedFd, clock, io, kernel_log};
 use crate::text::{self, Right, Show, Sink, Text, Value, Zeros};
@@ -63,7 +64,7 @@ macro_rules! say {
 }
 
 /// Says one line in corm's own name. Called through the macros.
-pub fn say(level: Level, template: &str, values: &[Value]) {
+pub fn say(level: Level, template: Packed, values: &[Value]) {
     let mut line = Line::new();
     text::fill(&mut line, template, values);
     emit(level, b"corm", line.as_bytes());
