@@ -290,7 +290,7 @@ fn neither_outlives_the_other() -> Result<()> {
     let place = place!();
     for who in Who::BOTH {
         // A number of seconds that nobody else sleeps for.
-        let word = format!("{}{:09}", 6 + who as u32, std::process::id());
+        let word = format!("{}{:07}", 6 + who as u32, std::process::id());
         let word = word.as_str();
         // corm is killed: so is the workload, and all that it has started.
         let script = format!("busybox sleep {word} & echo ready; busybox sleep {word}");
