@@ -19,7 +19,7 @@
 
 #[cfg(any(test, fuzzing))]
 pub mod events;
-mod form;
+pub(crate) mod form;
 mod graph;
 pub mod near;
 mod problem;

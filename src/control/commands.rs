@@ -1,6 +1,6 @@
 //! The table of commands, and what is made of it.
 
-use super::{Streams, Words, check, exit, power, version};
+use super::{Streams, Words, check, exit, power, run, version};
 use crate::pack::Packed;
 use crate::text::{Left, Sink};
 use crate::{packed, put};
@@ -28,6 +28,21 @@ pub(super) const COMMANDS: &[Command] = &[
             Exit status: 0 if it is fine, 65 if not, 66 if it cannot be read.\n"
         ),
         run: check::run,
+    },
+    Command {
+        name: "init",
+        arguments: packed!(" [OPTION...] [--] PROGRAM [ARGUMENT...]"),
+        summary: packed!("be PID 1 of a container: run one program, pass signals on, reap"),
+        more: packed!("`corm init --help` explains the options.\n"),
+        // It needs more of the process than words and streams: `crate::main` runs it.
+        run: Command::misplaced,
+    },
+    Command {
+        name: "run",
+        arguments: run::ARGUMENTS,
+        summary: packed!("run one workload in the foreground, as root or as an ordinary user"),
+        more: run::MORE,
+        run: run::run,
     },
     Command {
         name: "poweroff",
@@ -92,6 +107,16 @@ impl Command {
         exit::USAGE
     }
 
+    fn misplaced(&self, _: Words, streams: &mut Streams) -> u8 {
+        self.usage(streams.err);
+        exit::USAGE
+    }
+
+    pub fn explain(&self, out: &mut dyn Sink) {
+        self.usage(out);
+        put!(*out, "\n", self.summary, ".\n", self.more);
+    }
+
     fn usage(&self, out: &mut dyn Sink) {
         put!(*out, "usage: corm ", self.name, self.arguments, "\n");
     }
@@ -106,7 +131,6 @@ fn help(this: &Command, words: Words, streams: &mut Streams) -> u8 {
         return this.misused(word.to_bytes(), streams);
     }
     let Some(command) = find(name.to_bytes()) else { return super::unknown(name.to_bytes(), streams) };
-    command.usage(streams.out);
-    put!(*streams.out, "\n", command.summary, ".\n", command.more);
+    command.explain(streams.out);
     exit::OK
 }

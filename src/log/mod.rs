@@ -21,7 +21,7 @@ use crate::pack::Packed;
 use crate::sys::fs::{self, Open};
 use crate::sys::{BorrowedFd, OwnedFd, clock, io, kernel_log};
 use crate::text::{self, Hex, Right, Show, Sink, Text, Value, Zeros};
-use core::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, Ordering::Relaxed};
 
 /// Severities as in syslog(3); a smaller number is worse.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -153,16 +153,35 @@ pub fn emit(level: Level, source: &[u8], line: &[u8]) {
 }
 
 /// A line with its priority or time, its source, and its newline.
-type Record = Text<{ limits::LOG_LINE + 96 }>;
+type Record = Text<RECORD>;
+const RECORD: usize = limits::LOG_LINE + 96;
+
+/// Ends a line, also one that did not fit: then what says so gives its place to the newline.
+fn end_line(out: &mut Record) {
+    const CUT: &[u8] = "…".as_bytes();
+    if out.len() == RECORD {
+        out.truncate(RECORD - CUT.len() - 1);
+        out.put(CUT);
+    }
+    out.put(b"\n");
+}
+
+/// The console has taken a line without its end.
+static TORN: AtomicBool = AtomicBool::new(false);
 
 fn put_line(out: &mut Record, source: &[u8], line: &[u8]) {
-    crate::put!(*out, source, ": ", line, "\n");
+    crate::put!(out, source, ": ", line);
+    end_line(out);
 }
 
 /// In printk's form: `[    1.234567] web: line`.
 fn write_console(console: BorrowedFd, source: &[u8], line: &[u8]) {
     let micros = clock::monotonic_nanos() / 1000;
     let time = (Right(micros / 1_000_000, 5), Zeros(micros % 1_000_000, 6));
+    // The next line is not to look like the rest of a torn one.
+    if TORN.load(Relaxed) && io::write(console, b"\n").is_ok() {
+        TORN.store(false, Relaxed);
+    }
     let missed = MISSED.load(Relaxed);
     if missed > 0 {
         let mut slow = Line::new();
@@ -175,16 +194,18 @@ fn write_console(console: BorrowedFd, source: &[u8], line: &[u8]) {
     write_record(console, &time, source, line);
 }
 
-/// Says whether it was written, and counts it if not.
+/// Says whether any of it was written, and counts it if not.
 fn write_record(console: BorrowedFd, time: &(Right<u64>, Zeros), source: &[u8], line: &[u8]) -> bool {
     let mut out = Record::new();
-    crate::put!(out, "[", time.0, ".", time.1, "] ", source, ": ", Printable(line), "\n");
-    // A short write is a torn line: the newline is what must not be missing.
-    let written = io::write(console, out.as_bytes()) == Ok(out.len());
-    if !written {
-        MISSED.store(MISSED.load(Relaxed).saturating_add(1), Relaxed);
+    crate::put!(out, "[", time.0, ".", time.1, "] ", source, ": ", Printable(line));
+    end_line(&mut out);
+    let written = io::write(console, out.as_bytes());
+    match written {
+        Ok(count) if count == out.len() => {}
+        Ok(_) => TORN.store(true, Relaxed),
+        Err(_) => MISSED.store(MISSED.load(Relaxed).saturating_add(1), Relaxed),
     }
-    written
+    written.is_ok()
 }
 
 /// Bytes with control characters spelled out (`\x1b`), so that no workload
@@ -205,6 +226,15 @@ impl Show for Printable<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_grows_past_its_record_still_ends() {
+        let mut out = Record::new();
+        Printable(&[1; limits::LOG_LINE]).show(&mut out);
+        end_line(&mut out);
+        assert_eq!(out.len(), RECORD);
+        assert!(out.as_bytes().ends_with("…\n".as_bytes()));
+    }
 
     #[test]
     fn control_characters_are_spelled_out() {

@@ -86,6 +86,8 @@ remedies! {
     Limit ENOENT "this machine has no such cgroup controller"
     Limit EINVAL "the kernel does not take this value"
     Limit ERANGE "the kernel does not take this value"
+    Root ELOOP "no part of the path may be a symlink, which a workload could have put there"
+    VolumeSource ELOOP "no part of the path may be a symlink, which a workload could have put there"
     Clone EAGAIN "its pids limit is reached"
     Clone ENOSPC "a limit in /proc/sys/user is reached"
     Clone EBUSY "its cgroup has cgroups of its own below it"
@@ -268,12 +270,16 @@ fn what(step: Step) -> (What, u16) {
         Step::Root => What::AttachRoot,
         Step::Program => What::AttachProgram,
         Step::Proc => What::Proc,
-        Step::Devices => What::Dev,
+        Step::Devices | Step::DeviceFiles => What::Dev,
         Step::Terminals => What::DevPts,
         Step::SharedMemory => What::DevShm,
         Step::Pivot => What::Pivot,
         Step::Stdio | Step::ControllingTerminal | Step::Umask => What::Stdio,
-        Step::NotDumpable | Step::BoundingSet | Step::Capabilities | Step::NoNewPrivileges => What::Rights,
+        Step::NotDumpable
+        | Step::BoundingSet
+        | Step::Capabilities
+        | Step::NoNewPrivileges
+        | Step::DieWithParent => What::Rights,
         Step::Groups | Step::Gid | Step::Uid => What::User,
         Step::CloseOnExec => What::CloseOnExec,
         Step::Directory => What::Directory,

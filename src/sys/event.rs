@@ -75,9 +75,24 @@ pub fn block_all_signals() -> Result<(), Errno> {
     set_mask(u64::MAX)
 }
 
+/// Blocks all signals but these, which keep their meaning.
+pub fn block_all_signals_but(these: &[i32]) -> Result<(), Errno> {
+    let bit = |signal: &i32| 1u64.wrapping_shl(signal.unsigned_abs().wrapping_sub(1));
+    set_mask(!these.iter().map(bit).fold(0, |mask, bit| mask | bit))
+}
+
 /// Unblocks all signals.
 pub fn unblock_all_signals() -> Result<(), Errno> {
     set_mask(0)
+}
+
+/// Blocks the signals of `mask` (bit n-1 is signal n) and no others; gives back
+/// the mask before. sigprocmask(2).
+pub fn replace_mask(mask: u64) -> Result<u64, Errno> {
+    let mut old = 0u64;
+    // SAFETY: `mask` is readable and `old` writable for the eight bytes given.
+    unsafe { call!(rt_sigprocmask, libc::SIG_SETMASK, &raw const mask, &raw mut old, size_of::<u64>()) }?;
+    Ok(old)
 }
 
 fn set_mask(mask: u64) -> Result<(), Errno> {
