@@ -3,6 +3,8 @@
 //! Functions here take the bytes of a string and give a number, or nothing when
 //! the bytes are not of that form. They know nothing of keys and tables.
 
+use super::calls;
+
 /// Kinds of value, as bits.
 pub(super) const TEXT: u8 = 1;
 pub(super) const INTEGER: u8 = 2;
@@ -61,6 +63,11 @@ forms! {
     Tables ARRAY, "an array of tables", "`[{ device = \"/data\", read = \"10M\" }]`", "";
     Stdio TEXT | TABLE, "a choice", "", "log console";
     Seccomp TEXT | TABLE, "a choice", "", "default strict off";
+    Refusal TEXT, "a choice", "", "errno kill log";
+    Capabilities ARRAY, "an array of capabilities", "`[\"net-bind-service\"]`", "";
+    Capability TEXT, "a capability", "such as \"net-bind-service\"; see capabilities(7)", "";
+    Calls ARRAY, "an array of system calls", "`[\"@default\", \"mount\"]`", "";
+    Call TEXT, "a system call", "a name as in syscalls(2), or @strict, @default or @all", "";
     OnFailure TEXT, "a choice", "", "reboot halt rescue";
     Poweroff TEXT, "a choice", "", "poweroff reboot halt";
     Restart TEXT, "a choice", "", "never on-failure always";
@@ -252,6 +259,36 @@ pub(super) fn signal(text: &[u8]) -> Option<u64> {
         return decimal(text).filter(|number| is_signal(*number));
     };
     (REALTIME..=LAST).contains(&number).then_some(number)
+}
+
+/// Capabilities 0 to 40, as capabilities(7) has them without their CAP_.
+const CAPABILITIES: &str = "chown dac-override dac-read-search fowner fsetid kill setgid setuid setpcap \
+    linux-immutable net-bind-service net-broadcast net-admin net-raw ipc-lock ipc-owner sys-module sys-rawio \
+    sys-chroot sys-ptrace sys-pacct sys-admin sys-boot sys-nice sys-resource sys-time sys-tty-config mknod \
+    lease audit-write audit-control setfcap mac-override mac-admin syslog wake-alarm block-suspend audit-read \
+    perfmon bpf checkpoint-restore";
+
+/// A capability's number: `net-bind-service`, or `CAP_NET_BIND_SERVICE`.
+pub(super) fn capability(text: &[u8]) -> Option<u64> {
+    let name = text.strip_prefix(b"CAP_");
+    let as_ours = |byte: &u8| match byte {
+        b'_' => b'-',
+        byte => byte.to_ascii_lowercase(),
+    };
+    let same = |known: &[u8]| match name {
+        Some(name) => known.iter().copied().eq(name.iter().map(as_ours)),
+        None => known == text,
+    };
+    words(CAPABILITIES).position(same).and_then(|index| u64::try_from(index).ok())
+}
+
+/// The sets of system calls, numbered from the last slot on as `Base` orders them.
+const SETS: &str = "@strict @default @all";
+
+/// A system call's slot, or a set's number.
+pub(super) fn call(text: &[u8]) -> Option<u64> {
+    let set = words(SETS).position(|set| set == text).map(|set| set.saturating_add(calls::SLOTS));
+    set.and_then(|set| u64::try_from(set).ok()).or_else(|| calls::NATIVE.find(text).map(u64::from))
 }
 
 /// 32 and 33 are libc's own.

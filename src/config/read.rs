@@ -11,6 +11,7 @@
 //! right and says what it left out. What it left out of a workload could have
 //! been a limit or a wall, so a workload is all or nothing.
 
+use super::calls::{self, Calls};
 use super::form::{self, Form};
 use super::problem::{Many, Part, Problem, Report, Rule, Shown, Syntax, What, part_of};
 use super::schema::{Section, Use};
@@ -62,6 +63,9 @@ pub fn read(sources: &Sources, tree: &mut Tree, config: &mut Config, report: &mu
         wall: None,
         backoff: None,
         volume: Draft::NONE,
+        base: Base::Own,
+        calls: Calls::NONE,
+        capabilities: 0,
     };
     reader.walk(Section::Top, ROOT);
     reader.read_parts(reader.mounts, Reader::read_mount);
@@ -186,6 +190,8 @@ const NO_WORKLOAD: Workload = Workload {
     volumes: List::EMPTY,
     network: Network::None,
     host_pid: false,
+    capabilities: 0,
+    seccomp: Seccomp::DEFAULT,
 };
 
 /// A volume before it is clear what it is.
@@ -226,6 +232,10 @@ struct Reader<'a> {
     wall: Option<Span>,
     backoff: Option<Span>,
     volume: Draft,
+    // What the array of strings that was checked last comes to.
+    base: Base,
+    calls: Calls,
+    capabilities: u64,
 }
 
 impl Reader<'_> {
@@ -353,6 +363,7 @@ impl Reader<'_> {
             return self.wrong(self.tree.node(array).value, What::WrongValue(form));
         }
         let before = self.config.strings.len();
+        (self.base, self.calls, self.capabilities) = (Base::Own, Calls::NONE, 0);
         let mut child = first;
         while let Some(element) = child {
             let node = self.tree.node(element);
@@ -360,15 +371,28 @@ impl Reader<'_> {
                 Form::Command if child == first => Form::Path,
                 Form::Modules => Form::Module,
                 Form::Options => Form::Option,
+                Form::Capabilities => Form::Capability,
+                Form::Calls => Form::Call,
                 _ => Form::Text,
             };
             if !self.check(word, element) {
                 return false;
             }
+            child = self.tree.next(element);
+            match form {
+                Form::Capabilities => {
+                    self.capabilities |= 1u64.checked_shl(self.value.short()).unwrap_or(0);
+                    continue;
+                }
+                Form::Calls => {
+                    self.call(self.value.number);
+                    continue;
+                }
+                _ => {}
+            }
             if self.config.words.push(self.value.text).is_err() {
                 return self.too_many(node.value, Many::Words);
             }
-            child = self.tree.next(element);
         }
         if form == Form::Names {
             // Names become numbers.
@@ -376,6 +400,19 @@ impl Reader<'_> {
             self.config.strings.truncate(before);
         }
         self.list(start, self.config.words.len())
+    }
+
+    /// One of a list of system calls, or a set of them.
+    fn call(&mut self, number: u64) {
+        const STRICT: u64 = calls::SLOTS as u64;
+        const DEFAULT: u64 = STRICT + 1;
+        let base = match number {
+            ..STRICT => return self.calls.insert(number as u16),
+            STRICT => Base::Strict,
+            DEFAULT => Base::Default,
+            _ => Base::All,
+        };
+        self.base = self.base.max(base);
     }
 
     /// A table of strings.
@@ -600,8 +637,34 @@ impl Reader<'_> {
                 wall = !yes;
             }
             Use::Capabilities => {
-                refused = Some(node.key).filter(|_| value.len > 0);
+                workload.capabilities = self.capabilities;
                 wall = true;
+            }
+            Use::Seccomp => {
+                let base = match value.number {
+                    1 => Base::Strict,
+                    2 => Base::Off,
+                    _ => Base::Default,
+                };
+                workload.seccomp = Seccomp { base, ..Seccomp::DEFAULT };
+                wall = base != Base::Off;
+                if value.number == A_TABLE {
+                    self.later(Section::Seccomp, child);
+                }
+            }
+            Use::Allow => (workload.seccomp.base, workload.seccomp.allow) = (self.base, self.calls),
+            Use::Deny => {
+                workload.seccomp.deny = self.calls;
+                if self.base != Base::Own {
+                    self.wrong(node.value, What::WrongValue(Form::Calls));
+                }
+            }
+            Use::Refusal => {
+                workload.seccomp.refusal = match value.number {
+                    0 => Refusal::Errno,
+                    1 => Refusal::Kill,
+                    _ => Refusal::Log,
+                }
             }
         }
         if wall {
@@ -764,6 +827,7 @@ impl Reader<'_> {
         }
         self.workload.network = Network::Host;
         self.workload.host_pid = true;
+        self.workload.seccomp.base = Base::Off;
         if !self.user {
             self.workload.user = User::Ids { uid: 0, gid: 0 };
         }
@@ -893,6 +957,8 @@ fn number(form: Form, text: &[u8]) -> Result<Option<u64>, NotYet> {
         Form::Wait => return Ok(form::duration(text).filter(|millis| *millis >= 10)),
         Form::Cpu => return Ok(form::cpu(text)),
         Form::Signal => return Ok(form::signal(text)),
+        Form::Capability => return Ok(form::capability(text)),
+        Form::Call => return Ok(form::call(text)),
         Form::User => return Ok(form::user(text).map(|(uid, gid)| pack_ids(uid, gid))),
         Form::Address if text == b"dhcp" || text.contains(&b':') => return Err(NotYet),
         Form::Address | Form::Gateway => {

@@ -78,6 +78,10 @@ pub(super) enum Use {
     NetworkMode,
     PidNamespace,
     Capabilities,
+    Seccomp,
+    Allow,
+    Deny,
+    Refusal,
 }
 
 /// What is known of a section.
@@ -144,6 +148,7 @@ pub(super) const OF_WORKLOAD: &[Section] = &[
     Section::Workload,
     Section::Limits,
     Section::Security,
+    Section::Seccomp,
     Section::Connection,
     Section::Namespaces,
     Section::Stop,
@@ -281,9 +286,14 @@ sections! {
         "time" Sharing, NotYet, "Clocks.";
     }
     Security "[workload.NAME.security]" {
-        "capabilities" Words, Capabilities, "Capabilities it keeps.";
-        "seccomp" Seccomp, NotYet, "System calls it may use.";
+        "capabilities" Capabilities, Capabilities, "Capabilities it keeps.";
+        "seccomp" Seccomp, Seccomp, "System calls it may use.";
         "allow-bind" Words, NotYet, "TCP ports it may listen on.";
         "allow-connect" Words, NotYet, "TCP ports it may connect to.";
+    }
+    Seccomp "[workload.NAME.security.seccomp]" {
+        "allow" Calls, Allow, "System calls it may use, and no others.";
+        "deny" Calls, Deny, "System calls it may not use.";
+        "action" Refusal, Refusal, "What becomes of a call it may not use.";
     }
 }

@@ -4,6 +4,9 @@ use super::commands::Command;
 use super::{Streams, Words, exit};
 use crate::boot::config_files::{self, TREE, Unread, Why};
 use crate::config::{self, Config, Report, Root, Shown, Sources, Tree, User, Workload};
+use crate::config::calls::NATIVE;
+use crate::sandbox::plan;
+use crate::sandbox::seccomp::{Program, compile};
 use crate::sys::Errno;
 use crate::sys::cell::TakeOnce;
 use crate::text::{Bytes, Left, Show, Sink};
@@ -118,6 +121,11 @@ fn line(config: &Config, workload: &Workload, out: &mut dyn Sink) {
     }
     if let Some(pids) = limits.pids {
         put!(*out, ", pids ", pids);
+    }
+    let mut program = Program::EMPTY;
+    let seccomp = &workload.seccomp;
+    if plan::has_filter(workload) && compile(NATIVE, seccomp, workload.capabilities, &mut program) {
+        put!(*out, ", seccomp ", program.instructions().len(), " instructions");
     }
     put!(*out, "\n");
 }

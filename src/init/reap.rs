@@ -57,6 +57,10 @@ impl Init {
         self.take_report(id);
         self.drain(id);
         self.report_out_of_memory(id);
+        if exit == Exit::Signal(libc::SIGSYS as u8) {
+            let said = "forbidden system call: the kernel killed it; its line \"type=1326\" has the call's number";
+            error!(self.name(id), ": ", said);
+        }
         let others = cgroup::is_populated(self.config, id);
         if others {
             self.watch_group(id);

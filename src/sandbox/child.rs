@@ -30,6 +30,7 @@ pub struct Start<'a> {
     pub trees: Option<&'a Trees>,
     pub stdio: [i32; 3],
     pub environment: &'a Block,
+    pub filter: &'a [u64],
     pub reporter: BorrowedFd<'a>,
 }
 
@@ -116,11 +117,18 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             Some(value) => process::set_limit(resource(limit), value),
             None => Ok(()),
         },
-        Step::BoundingSet => credentials::drop_bounding_set(),
+        Step::BoundingSet => credentials::keep_bounding(workload.capabilities),
+        Step::SecureBits => credentials::set_secure_bits(),
         Step::Groups => credentials::clear_groups(),
         Step::Gid => credentials::set_gid(start.ids()?.1),
         Step::Uid => credentials::set_uid(start.ids()?.0),
-        Step::Capabilities => credentials::drop_capabilities(),
+        Step::Keyring => match credentials::new_session_keyring() {
+            // A kernel without keys has none to share.
+            Err(Errno::ENOSYS) => Ok(()),
+            result => result,
+        },
+        Step::Capabilities => credentials::set_capabilities(workload.capabilities),
+        Step::Ambient => credentials::raise_ambient(workload.capabilities),
         Step::NoNewPrivileges => credentials::set_no_new_privileges(),
         Step::CloseOnExec => fd::close_on_exec_from(3),
         Step::Directory => {
@@ -129,6 +137,7 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             if fs::current_directory_is_reachable()? { Ok(()) } else { Err(Errno::EXDEV) }
         }
         Step::Signals => event::unblock_all_signals(),
+        Step::Seccomp => credentials::set_filter(start.filter),
         Step::Execute => execute(start),
     }
 }

@@ -50,9 +50,11 @@ pub enum What {
     Rlimit,
     Rights,
     User,
+    Keyring,
     CloseOnExec,
     Directory,
     Signals,
+    Seccomp,
     Execute,
 }
 
@@ -100,7 +102,7 @@ const NO_DIRECTORY: &[(Errno, &str)] = &[
     (Errno::ELOOP, "it must be a directory there, not a symlink"),
 ];
 
-static PHRASES: [Phrase; 34] = [
+static PHRASES: [Phrase; 36] = [
     phrase(What::Command, "start", Object::None, "a workload without a command"),
     phrase(What::Volumes, "mount", Object::None, "more than 32 volumes"),
     phrase(What::Environment, "pass on", Object::None, "an environment this large"),
@@ -146,12 +148,18 @@ static PHRASES: [Phrase; 34] = [
         .remedies(&[(Errno::EINVAL, "the machine's own / must be a mount that can be left: not rootfs")]),
     phrase(What::Stdio, "set up its stdin, stdout and stderr", Object::None, ""),
     phrase(What::Rlimit, "set its limit", Object::Given, ""),
-    phrase(What::Rights, "take its capabilities away", Object::None, ""),
+    phrase(What::Rights, "set its capabilities", Object::None, "")
+        .remedies(&[(Errno::EINVAL, "this kernel does not have one of them")]),
     phrase(What::User, "give it its user and group", Object::None, ""),
+    phrase(What::Keyring, "give it a keyring", Object::None, ""),
     phrase(What::CloseOnExec, "close what it must not inherit", Object::None, ""),
     phrase(What::Directory, "enter its directory", Object::InRoot, "")
         .remedies(&[(Errno::EXDEV, "it leads out of its root")]),
     phrase(What::Signals, "unblock its signals", Object::None, ""),
+    phrase(What::Seccomp, "filter its system calls", Object::None, "").remedies(&[
+        (Errno::EINVAL, "this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)"),
+        (Errno::ENOSYS, "this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)"),
+    ]),
     phrase(What::Execute, "execute", Object::InRoot, "").remedies(&[
         (Errno::ENOENT, "it, or the interpreter or dynamic loader it asks for, is not there"),
         (Errno::EACCES, "it is not executable for its user, or lies on a noexec volume"),
@@ -322,11 +330,14 @@ fn what(step: Step) -> (What, u16) {
         Step::SharedMemory => What::DevShm,
         Step::Pivot => What::Pivot,
         Step::Stdio | Step::ControllingTerminal | Step::Umask => What::Stdio,
-        Step::NotDumpable | Step::BoundingSet | Step::Capabilities | Step::NoNewPrivileges => What::Rights,
+        Step::NotDumpable | Step::BoundingSet | Step::SecureBits => What::Rights,
+        Step::Capabilities | Step::Ambient | Step::NoNewPrivileges => What::Rights,
         Step::Groups | Step::Gid | Step::Uid => What::User,
+        Step::Keyring => What::Keyring,
         Step::CloseOnExec => What::CloseOnExec,
         Step::Directory => What::Directory,
         Step::Signals => What::Signals,
+        Step::Seccomp => What::Seccomp,
         Step::Execute => What::Execute,
     };
     (what, 0)

@@ -6,13 +6,15 @@
 //!
 //! - what needs rights (mounts, names, limits, the terminal) comes before the
 //!   rights are given away, and nothing that needs them comes after;
-//! - the bounding set goes first (it needs CAP_SETPCAP), then groups, gid and
-//!   uid (each needs the rights the next one takes), then the capabilities;
+//! - the bounding set goes first (it and the securebits need CAP_SETPCAP), then
+//!   groups, gid and uid (each needs the rights the next one takes), then the
+//!   capabilities, of which the ambient ones are what an execve(2) leaves;
 //! - `no_new_privs` is set before anything of the workload's is executed;
 //! - the working directory is entered with the workload's own rights;
-//! - signals are let in last, so that one which comes early meets the program.
+//! - signals are let in late, so that one which comes early meets the program;
+//! - the seccomp filter is last, because the child would have to ask it too.
 
-use crate::config::{Config, Limits, Network, Root, User, Workload};
+use crate::config::{Base, Config, Limits, Network, Root, User, Workload};
 use crate::limits;
 use heapless::Vec;
 
@@ -53,16 +55,23 @@ pub enum Step {
     Umask,
     Limit(Rlimit),
     BoundingSet,
+    /// Being root is no right any more, and what is kept outlives the change of user.
+    SecureBits,
     Groups,
     Gid,
     Uid,
+    /// A session keyring that nobody else has.
+    Keyring,
     Capabilities,
+    /// What it keeps, it still has after execve(2).
+    Ambient,
     NoNewPrivileges,
     /// Everything from 3 on closes when the program starts.
     CloseOnExec,
     /// The working directory, which must lie inside the root.
     Directory,
     Signals,
+    Seccomp,
     Execute,
 }
 
@@ -127,6 +136,7 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
     let mut steps = Vec::new();
     let mut add = |wanted: bool, step: Step| !wanted || steps.push(step).is_ok();
     let ids = ids(workload);
+    let keeps = walls && workload.capabilities != 0;
 
     let mut fits = add(true, Step::Session)
         && add(walls && ids.is_some_and(|(uid, _)| uid == 0), Step::NotDumpable)
@@ -155,15 +165,19 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
     }
     fits = fits
         && add(walls, Step::BoundingSet)
+        && add(keeps, Step::SecureBits)
         && add(ids.is_some(), Step::Groups)
         && add(ids.is_some(), Step::Gid)
         && add(ids.is_some(), Step::Uid)
+        && add(walls, Step::Keyring)
         && add(walls, Step::Capabilities)
+        && add(keeps, Step::Ambient)
         && add(walls, Step::NoNewPrivileges)
-        // Landlock and seccomp come here.
+        // Landlock comes here.
         && add(true, Step::CloseOnExec)
         && add(workload.directory.is_some() || !walls, Step::Directory)
         && add(true, Step::Signals)
+        && add(has_filter(workload), Step::Seccomp)
         && add(true, Step::Execute);
     fits.then_some(Plan { namespaces, steps })
 }
@@ -176,6 +190,11 @@ pub fn ids(workload: &Workload) -> Option<(u32, u32)> {
         User::Ids { uid, gid } => Some((uid, gid)),
         User::Auto { first } => Some((first, first)),
     }
+}
+
+/// Whether its system calls are filtered.
+pub fn has_filter(workload: &Workload) -> bool {
+    !workload.privileged && workload.seccomp.base != Base::Off
 }
 
 /// A volume's place in the order of mounting.

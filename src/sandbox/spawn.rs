@@ -2,8 +2,9 @@
 
 use super::failure::{self, Failure, REPORT, What};
 use super::trees::Trees;
-use super::{child, environment, plan};
+use super::{child, environment, plan, seccomp};
 use crate::cgroup;
+use crate::config::calls::NATIVE;
 use crate::config::{Config, Workload, WorkloadId};
 use crate::sys::process::{self, Cloned, Namespaces};
 use crate::sys::{BorrowedFd, Errno, OwnedFd, io};
@@ -12,11 +13,15 @@ use crate::sys::{BorrowedFd, Errno, OwnedFd, io};
 pub struct PlanSpace {
     pub(super) environment: environment::Block,
     cgroups: cgroup::Written,
+    filter: seccomp::Program,
 }
 
 impl PlanSpace {
-    pub const EMPTY: PlanSpace =
-        PlanSpace { environment: environment::Block::new(), cgroups: cgroup::Written::NONE };
+    pub const EMPTY: PlanSpace = PlanSpace {
+        environment: environment::Block::new(),
+        cgroups: cgroup::Written::NONE,
+        filter: seccomp::Program::EMPTY,
+    };
 
     /// After the config has changed: limits are written again at each next start.
     pub fn forget_limits(&mut self) {
@@ -62,6 +67,10 @@ pub fn spawn(
     if !environment::fill(config, workload, &mut space.environment) {
         return Err(Failure::new(What::Environment, Errno::E2BIG));
     }
+    let Workload { capabilities, ref seccomp, .. } = *workload;
+    if plan::has_filter(workload) && !seccomp::compile(NATIVE, seccomp, capabilities, &mut space.filter) {
+        return Err(Failure::new(What::Seccomp, Errno::E2BIG));
+    }
     let cgroup = enter_cgroup(config, id, workload, &mut space.cgroups)?;
     let circumstances =
         plan::Circumstances { cgroup: cgroup.is_some(), terminal: stdio.controlling_terminal };
@@ -84,6 +93,7 @@ pub fn spawn(
                 trees: trees.as_ref(),
                 stdio: [stdin.number(), stdout.number(), stderr.number()],
                 environment: &space.environment,
+                filter: space.filter.instructions(),
                 reporter: reporter.borrow(),
             },
         ),

@@ -1,0 +1,122 @@
+//! Which system calls a workload may make, as a program for seccomp(2).
+//!
+//! Pure. [`compile`] turns the config's words into a *verdict* for every call
+//! number and the verdicts into classic BPF. Neighbours with the same verdict are
+//! one range, and the program is a balanced tree over the ranges' first numbers:
+//! about seven comparisons, however many calls are named. It looks at nothing but
+//! the number for most calls, so that kernels since 5.11 work the answer out
+//! once, when it is installed, and run it no more.
+//!
+//! What no list can allow: calls of another ABI (i386, x32, AArch32 on a 64-bit
+//! kernel) kill the process. They have other numbers, so every list would mean
+//! something else there.
+//!
+//! What no list can refuse with an error a program would stumble over: a call
+//! newer than corm, and clone3, do not exist (ENOSYS), which is what a libc
+//! takes as a sign to use the older one. clone3 has its flags in memory, where a
+//! filter cannot look.
+
+mod filters;
+mod program;
+#[cfg(test)]
+mod tests;
+
+pub use program::Program;
+
+use crate::config::calls::{Calls, LAST, Machine, PRIVATE, PRIVATE_CALLS, SLOTS};
+use crate::config::{self, Base, Refusal, Seccomp};
+use filters::FILTERS;
+use heapless::Vec;
+use program::{Leaf, Place};
+
+/// Seccomp's answers to a call, from the one that wins if there are several filters.
+const KILL_PROCESS: u32 = 0x8000_0000;
+const ERRNO: u32 = 0x0005_0000;
+const LOG: u32 = 0x7ffc_0000;
+const ALLOW: u32 = 0x7fff_0000;
+const EPERM: u32 = 1;
+const ENOSYS: u32 = 38;
+
+/// Where struct seccomp_data has the call's number and its architecture.
+const NUMBER: u32 = 0;
+const ARCHITECTURE: u32 = 4;
+
+/// Ranges of numbers: at worst each call's answer differs from its neighbours'.
+const RANGES: usize = SLOTS + 8;
+
+/// False if the program does not fit, which it does whatever the config says.
+#[inline(never)]
+pub fn compile(machine: &Machine, seccomp: &Seccomp, capabilities: u64, program: &mut Program) -> bool {
+    let allowed = allowed(machine, seccomp, capabilities);
+    let refusal = match seccomp.refusal {
+        Refusal::Errno => ERRNO | EPERM,
+        Refusal::Kill => KILL_PROCESS,
+        Refusal::Log => LOG,
+    };
+    // From its end to its beginning: a jump can be made when its targets are there.
+    program.clear();
+    let [allow, refuse, absent, kill] =
+        [ALLOW, refusal, ERRNO | ENOSYS, KILL_PROCESS].map(|answer| program.answer(answer));
+    let filters = FILTERS.each_ref().map(|filter| {
+        let slot = machine.find(filter.call).filter(|slot| allowed.contains(*slot));
+        let slot = slot.filter(|slot| !filter.is_lifted(seccomp, capabilities, *slot));
+        let place = if slot.is_some() { filter.compile(allow, refuse, program) } else { allow };
+        (slot, place)
+    });
+    let clone3 = machine.find(b"clone3");
+    let of = |number| match machine.slot(number) {
+        None => refuse,
+        slot if !slot.is_some_and(|slot| allowed.contains(slot)) => {
+            if slot == clone3 { absent } else { refuse }
+        }
+        slot => filters.iter().find(|(filtered, _)| *filtered == slot).map_or(allow, |(_, place)| *place),
+    };
+
+    let mut ranges = Vec::<Leaf, RANGES>::new();
+    let mut fits = true;
+    let mut range = |first: u32, place: Place| {
+        if ranges.last().is_none_or(|last| last.place != place) {
+            fits &= ranges.push(Leaf { first, place }).is_ok();
+        }
+    };
+    for number in 0..=LAST {
+        range(number, of(number));
+    }
+    range(LAST + 1, absent);
+    if machine.private {
+        for number in PRIVATE + 1..=PRIVATE + PRIVATE_CALLS {
+            range(number, of(number));
+        }
+        range(PRIVATE + PRIVATE_CALLS + 1, absent);
+    }
+    if machine.foreign != 0 {
+        range(machine.foreign, kill);
+        // The first bit, which a tracer's "no call" (-1) has too.
+        range(1 << 31, absent);
+    }
+    let root = program.tree(&mut ranges);
+    let native = program.load(NUMBER, root);
+    let begin = program.jump(program::EQUAL, machine.audit, native, kill);
+    program.load(ARCHITECTURE, begin);
+    fits && program.finish()
+}
+
+/// The calls that are allowed, whatever their arguments.
+fn allowed(machine: &Machine, seccomp: &Seccomp, capabilities: u64) -> Calls {
+    let mut calls = match seccomp.base {
+        Base::Own => machine.always,
+        Base::Strict => machine.strict,
+        Base::Default => machine.default,
+        Base::All | Base::Off => Calls::ALL,
+    };
+    if seccomp.base.is_filtered() {
+        for (capability, slot) in machine.with {
+            if config::has(capabilities, capability) {
+                calls.insert(slot);
+            }
+        }
+    }
+    calls.add(&seccomp.allow);
+    calls.remove(&seccomp.deny);
+    calls
+}
