@@ -98,7 +98,7 @@ pub fn compile(machine: &Machine, seccomp: &Seccomp, capabilities: u64, program:
     let native = program.load(NUMBER, root);
     let begin = program.jump(program::EQUAL, machine.audit, native, kill);
     program.load(ARCHITECTURE, begin);
-    fits && program.finish()
+    fits && !program.instructions().is_empty()
 }
 
 /// The calls that are allowed, whatever their arguments.

@@ -5,8 +5,7 @@
 //! of course; for the second, a target that has come out of reach gets an
 //! unconditional jump, which has no such limit, in front of it.
 
-use crate::limits;
-use heapless::Vec;
+use crate::limits::SECCOMP_PROGRAM;
 
 /// struct sock_filter as a little-endian machine reads it: code (2), where to go on
 /// if true (1) and if false (1), operand (4).
@@ -32,43 +31,40 @@ pub(super) struct Leaf {
     pub place: Place,
 }
 
-/// A program, in the making or made.
+/// A program, in the making or made: it lies at the end of the array.
 pub struct Program {
-    instructions: Vec<Instruction, { limits::SECCOMP_PROGRAM }>,
-    full: bool,
+    instructions: [Instruction; SECCOMP_PROGRAM],
+    length: usize,
 }
 
 impl Program {
-    pub const EMPTY: Program = Program { instructions: Vec::new(), full: false };
+    pub const EMPTY: Program = Program { instructions: [0; SECCOMP_PROGRAM], length: 0 };
 
-    /// As the kernel takes it; its length is what a person is told.
+    /// As the kernel takes it; its length is what a person is told. Nothing if it did not fit.
     pub fn instructions(&self) -> &[u64] {
-        &self.instructions
+        let first = SECCOMP_PROGRAM.checked_sub(self.length);
+        first.and_then(|first| self.instructions.get(first..)).unwrap_or(&[])
     }
 
     pub(super) fn clear(&mut self) {
-        self.instructions.clear();
-        self.full = false;
-    }
-
-    /// Turns it round. False if it did not fit.
-    pub(super) fn finish(&mut self) -> bool {
-        self.instructions.reverse();
-        !self.full
+        self.length = 0;
     }
 
     #[inline(never)]
     fn put(&mut self, code: u16, yes: u8, no: u8, operand: u32) -> Place {
-        let [high, low] = code.to_be_bytes();
-        let [a, b, c, d] = operand.to_le_bytes();
-        let instruction = u64::from_le_bytes([low, high, yes, no, a, b, c, d]);
-        self.full |= self.instructions.push(instruction).is_err();
-        Place(self.instructions.len().saturating_sub(1))
+        let place = Place(self.length);
+        self.length = self.length.saturating_add(1);
+        let index = SECCOMP_PROGRAM.wrapping_sub(self.length);
+        if let Some(instruction) = self.instructions.get_mut(index) {
+            let head = u32::from(code) | u32::from(yes) << 16 | u32::from(no) << 24;
+            *instruction = u64::from(head) | u64::from(operand) << 32;
+        }
+        place
     }
 
     /// What lies between a place and the next instruction to be written.
     fn distance(&self, to: Place) -> usize {
-        self.instructions.len().saturating_sub(to.0).saturating_sub(1)
+        self.length.saturating_sub(to.0).saturating_sub(1)
     }
 
     /// The end: seccomp's answer.
