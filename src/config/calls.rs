@@ -29,6 +29,9 @@ pub enum Tier {
     Never,
 }
 
+/// Words for the calls of a list.
+pub const SETS: &str = "@strict @default @all";
+
 /// Slots of a machine: the numbers of calls, and 32-bit ARM's own from [`PRIVATE_SLOT`].
 pub const SLOTS: usize = 480;
 
@@ -150,7 +153,11 @@ type Row = (&'static str, Tier, u32, u32, u32);
 
 const fn slot_of(row: &Row, machine: usize) -> usize {
     let number = [row.2, row.3, row.4][machine];
-    if number > PRIVATE && number != NO { (number - PRIVATE + PRIVATE_SLOT) as usize } else { number as usize }
+    if number > PRIVATE && number != NO {
+        (number - PRIVATE + PRIVATE_SLOT) as usize
+    } else {
+        number as usize
+    }
 }
 
 const WITH: usize = {

@@ -1,6 +1,5 @@
 //! What a config says, once it has been read and checked.
 
-use super::calls::Calls;
 use crate::limits;
 use core::ffi::CStr;
 use core::marker::PhantomData;
@@ -11,6 +10,16 @@ use heapless::Vec;
 pub struct Str {
     pub(super) at: u16,
     pub(super) len: u16,
+}
+
+impl Str {
+    pub(super) fn packed(self) -> u64 {
+        u64::from(self.at) | u64::from(self.len) << 16
+    }
+
+    pub(super) fn unpacked(value: u64) -> Str {
+        Str { at: value as u16, len: (value >> 16) as u16 }
+    }
 }
 
 /// Some consecutive entries of one of [`Config`]'s pools.
@@ -31,6 +40,10 @@ impl<T> Copy for List<T> {}
 
 impl<T> List<T> {
     pub const EMPTY: Self = List { start: 0, len: 0, of: PhantomData };
+
+    pub(super) fn unpacked(value: u64) -> Self {
+        List { start: value as u16, len: (value >> 16) as u16, of: PhantomData }
+    }
 
     pub fn len(self) -> usize {
         self.len as usize
@@ -258,16 +271,11 @@ pub fn has(capabilities: u64, capability: u8) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Seccomp {
     pub base: Base,
-    /// Allowed besides, whatever their arguments.
-    pub allow: Calls,
-    /// Refused, if they were allowed so far.
-    pub deny: Calls,
+    /// Calls and sets of calls that are allowed besides.
+    pub allow: List<Str>,
+    /// Calls and sets of calls that are refused, if they were allowed so far.
+    pub deny: List<Str>,
     pub refusal: Refusal,
-}
-
-impl Seccomp {
-    pub const DEFAULT: Seccomp =
-        Seccomp { base: Base::Default, allow: Calls::NONE, deny: Calls::NONE, refusal: Refusal::Errno };
 }
 
 /// The list that a workload's own list starts from, from the shortest to the longest.

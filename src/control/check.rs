@@ -4,7 +4,6 @@ use super::commands::Command;
 use super::{Streams, Words, exit};
 use crate::boot::config_files::{self, TREE, Unread, Why};
 use crate::config::{self, Config, Report, Root, Shown, Sources, Tree, User, Workload};
-use crate::config::calls::NATIVE;
 use crate::sandbox::plan;
 use crate::sandbox::seccomp::{Program, compile};
 use crate::sys::Errno;
@@ -123,8 +122,7 @@ fn line(config: &Config, workload: &Workload, out: &mut dyn Sink) {
         put!(*out, ", pids ", pids);
     }
     let mut program = Program::EMPTY;
-    let seccomp = &workload.seccomp;
-    if plan::has_filter(workload) && compile(NATIVE, seccomp, workload.capabilities, &mut program) {
+    if plan::has_filter(workload) && compile(config, workload, &mut program) {
         put!(*out, ", seccomp ", program.instructions().len(), " instructions");
     }
     put!(*out, "\n");

@@ -58,7 +58,8 @@ impl Init {
         self.drain(id);
         self.report_out_of_memory(id);
         if exit == Exit::Signal(libc::SIGSYS as u8) {
-            let said = "forbidden system call: the kernel killed it; its line \"type=1326\" has the call's number";
+            let said =
+                "forbidden system call: the kernel killed it; its line \"type=1326\" has the call's number";
             error!(self.name(id), ": ", said);
         }
         let others = cgroup::is_populated(self.config, id);

@@ -4,7 +4,6 @@ use super::failure::{self, Failure, REPORT, What};
 use super::trees::Trees;
 use super::{child, environment, plan, seccomp};
 use crate::cgroup;
-use crate::config::calls::NATIVE;
 use crate::config::{Config, Workload, WorkloadId};
 use crate::sys::process::{self, Cloned, Namespaces};
 use crate::sys::{BorrowedFd, Errno, OwnedFd, io};
@@ -67,8 +66,7 @@ pub fn spawn(
     if !environment::fill(config, workload, &mut space.environment) {
         return Err(Failure::new(What::Environment, Errno::E2BIG));
     }
-    let Workload { capabilities, ref seccomp, .. } = *workload;
-    if plan::has_filter(workload) && !seccomp::compile(NATIVE, seccomp, capabilities, &mut space.filter) {
+    if plan::has_filter(workload) && !seccomp::compile(config, workload, &mut space.filter) {
         return Err(Failure::new(What::Seccomp, Errno::E2BIG));
     }
     let cgroup = enter_cgroup(config, id, workload, &mut space.cgroups)?;

@@ -4,8 +4,9 @@
 //! them are ints to the kernel, which looks at their low 32 bits only; so do
 //! these, or a bit above would be a way past (CVE-2019-10063).
 
+use super::Wanted;
 use super::program::{Leaf, Place, Program};
-use crate::config::{self, Seccomp};
+use crate::config;
 use heapless::Vec;
 
 pub(super) struct Filter {
@@ -60,25 +61,25 @@ pub(super) static FILTERS: [Filter; 5] = [
 /// Options of prctl(2). Missing: UNALIGN, FPEMU, FPEXC, TIMING, ENDIAN (other architectures'),
 /// TASK_PERF_EVENTS, SET_MM (what the process says it is), SYSCALL_USER_DISPATCH, SCHED_CORE, SET_PTRACER.
 const PRCTL: &[(u32, u32)] = &[
-    (1, 4),     // PDEATHSIG, DUMPABLE
-    (7, 8),     // KEEPCAPS
-    (15, 16),   // NAME
-    (21, 30),   // SECCOMP, CAPBSET, TSC, SECUREBITS, TIMERSLACK
-    (33, 34),   // MCE_KILL
-    (36, 42),   // CHILD_SUBREAPER, NO_NEW_PRIVS, TID_ADDRESS, THP_DISABLE
-    (47, 58),   // CAP_AMBIENT, SVE_VL, SPECULATION_CTRL, PAC_RESET_KEYS, TAGGED_ADDR_CTRL, IO_FLUSHER
-    (60, 61),   // PAC_ENABLED_KEYS
-    (63, 66),   // SME_VL, MDWE
+    (1, 4),                     // PDEATHSIG, DUMPABLE
+    (7, 8),                     // KEEPCAPS
+    (15, 16),                   // NAME
+    (21, 30),                   // SECCOMP, CAPBSET, TSC, SECUREBITS, TIMERSLACK
+    (33, 34),                   // MCE_KILL
+    (36, 42),                   // CHILD_SUBREAPER, NO_NEW_PRIVS, TID_ADDRESS, THP_DISABLE
+    (47, 58), // CAP_AMBIENT, SVE_VL, SPECULATION_CTRL, PAC_RESET_KEYS, TAGGED_ADDR_CTRL, IO_FLUSHER
+    (60, 61), // PAC_ENABLED_KEYS
+    (63, 66), // SME_VL, MDWE
     (0x4155_5856, 0x4155_5856), // GET_AUXV
     (0x5356_4d41, 0x5356_4d41), // SET_VMA: names of anonymous memory
 ];
 
 impl Filter {
     /// Whether it does not apply: the call is the config's own word, or goes with a capability.
-    pub fn is_lifted(&self, seccomp: &Seccomp, capabilities: u64, slot: u16) -> bool {
-        !seccomp.base.is_filtered()
-            || seccomp.allow.contains(slot)
-            || self.lifted_by.is_some_and(|capability| config::has(capabilities, capability))
+    pub fn is_lifted(&self, wanted: &Wanted, slot: u16) -> bool {
+        !wanted.base.is_filtered()
+            || wanted.allow.contains(slot)
+            || self.lifted_by.is_some_and(|capability| config::has(wanted.capabilities, capability))
     }
 
     /// Where the program looks at the argument.

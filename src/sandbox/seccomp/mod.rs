@@ -23,8 +23,8 @@ mod tests;
 
 pub use program::Program;
 
-use crate::config::calls::{Calls, LAST, Machine, PRIVATE, PRIVATE_CALLS, SLOTS};
-use crate::config::{self, Base, Refusal, Seccomp};
+use crate::config::calls::{Calls, LAST, Machine, NATIVE, PRIVATE, PRIVATE_CALLS, SLOTS};
+use crate::config::{self, Base, Config, Refusal, Seccomp, Workload};
 use filters::FILTERS;
 use heapless::Vec;
 use program::{Leaf, Place};
@@ -44,11 +44,62 @@ const ARCHITECTURE: u32 = 4;
 /// Ranges of numbers: at worst each call's answer differs from its neighbours'.
 const RANGES: usize = SLOTS + 8;
 
-/// False if the program does not fit, which it does whatever the config says.
+/// What a workload's config comes to.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    base: Base,
+    /// Allowed besides, whatever their arguments.
+    allow: Calls,
+    /// Refused, if they were allowed so far.
+    deny: Calls,
+    refusal: Refusal,
+    capabilities: u64,
+}
+
+/// The filter of a workload on this machine. False if the program does not fit,
+/// which it does whatever the config says.
 #[inline(never)]
-pub fn compile(machine: &Machine, seccomp: &Seccomp, capabilities: u64, program: &mut Program) -> bool {
-    let allowed = allowed(machine, seccomp, capabilities);
-    let refusal = match seccomp.refusal {
+pub fn compile(config: &Config, workload: &Workload, program: &mut Program) -> bool {
+    assemble(NATIVE, &wanted(config, workload, NATIVE), program)
+}
+
+fn wanted(config: &Config, workload: &Workload, machine: &Machine) -> Wanted {
+    let Seccomp { mut base, allow, deny, refusal } = workload.seccomp;
+    let [mut allowed, mut denied] = [Calls::NONE; 2];
+    let words = config.words(allow).iter().map(|word| (true, word));
+    for (allow, word) in words.chain(config.words(deny).iter().map(|word| (false, word))) {
+        let name = config.bytes(*word);
+        let set = match name {
+            b"@strict" => Base::Strict,
+            b"@default" => Base::Default,
+            b"@all" => Base::All,
+            _ => Base::Own,
+        };
+        let calls = if allow { &mut allowed } else { &mut denied };
+        if set == Base::Own {
+            // The reader has let through no name that nobody knows.
+            calls.insert(machine.find(name).unwrap_or(u16::MAX));
+        } else if allow {
+            base = base.max(set);
+        } else {
+            calls.add(listed(machine, set));
+        }
+    }
+    Wanted { base, allow: allowed, deny: denied, refusal, capabilities: workload.capabilities }
+}
+
+fn listed(machine: &Machine, base: Base) -> &Calls {
+    match base {
+        Base::Own => &machine.always,
+        Base::Strict => &machine.strict,
+        Base::Default => &machine.default,
+        Base::All | Base::Off => &Calls::ALL,
+    }
+}
+
+fn assemble(machine: &Machine, wanted: &Wanted, program: &mut Program) -> bool {
+    let allowed = allowed(machine, wanted);
+    let refusal = match wanted.refusal {
         Refusal::Errno => ERRNO | EPERM,
         Refusal::Kill => KILL_PROCESS,
         Refusal::Log => LOG,
@@ -59,7 +110,7 @@ pub fn compile(machine: &Machine, seccomp: &Seccomp, capabilities: u64, program:
         [ALLOW, refusal, ERRNO | ENOSYS, KILL_PROCESS].map(|answer| program.answer(answer));
     let filters = FILTERS.each_ref().map(|filter| {
         let slot = machine.find(filter.call).filter(|slot| allowed.contains(*slot));
-        let slot = slot.filter(|slot| !filter.is_lifted(seccomp, capabilities, *slot));
+        let slot = slot.filter(|slot| !filter.is_lifted(wanted, *slot));
         let place = if slot.is_some() { filter.compile(allow, refuse, program) } else { allow };
         (slot, place)
     });
@@ -67,7 +118,11 @@ pub fn compile(machine: &Machine, seccomp: &Seccomp, capabilities: u64, program:
     let of = |number| match machine.slot(number) {
         None => refuse,
         slot if !slot.is_some_and(|slot| allowed.contains(slot)) => {
-            if slot == clone3 { absent } else { refuse }
+            if slot == clone3 {
+                absent
+            } else {
+                refuse
+            }
         }
         slot => filters.iter().find(|(filtered, _)| *filtered == slot).map_or(allow, |(_, place)| *place),
     };
@@ -102,21 +157,14 @@ pub fn compile(machine: &Machine, seccomp: &Seccomp, capabilities: u64, program:
 }
 
 /// The calls that are allowed, whatever their arguments.
-fn allowed(machine: &Machine, seccomp: &Seccomp, capabilities: u64) -> Calls {
-    let mut calls = match seccomp.base {
-        Base::Own => machine.always,
-        Base::Strict => machine.strict,
-        Base::Default => machine.default,
-        Base::All | Base::Off => Calls::ALL,
-    };
-    if seccomp.base.is_filtered() {
-        for (capability, slot) in machine.with {
-            if config::has(capabilities, capability) {
-                calls.insert(slot);
-            }
+fn allowed(machine: &Machine, wanted: &Wanted) -> Calls {
+    let mut calls = *listed(machine, wanted.base);
+    for (capability, slot) in &machine.with {
+        if wanted.base.is_filtered() && config::has(wanted.capabilities, *capability) {
+            calls.insert(*slot);
         }
     }
-    calls.add(&seccomp.allow);
-    calls.remove(&seccomp.deny);
+    calls.add(&wanted.allow);
+    calls.remove(&wanted.deny);
     calls
 }

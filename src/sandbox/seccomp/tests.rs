@@ -48,9 +48,9 @@ fn run(program: &[u64], data: Data) -> (u32, usize) {
     unreachable!()
 }
 
-fn compiled(machine: &Machine, seccomp: &Seccomp, capabilities: u64) -> Vec<u64> {
+fn compiled(machine: &Machine, seccomp: &Wanted, capabilities: u64) -> Vec<u64> {
     let mut program = Box::new(Program::EMPTY);
-    assert!(compile(machine, seccomp, capabilities, &mut program), "it does not fit");
+    assert!(assemble(machine, &Wanted { capabilities, ..*seccomp }, &mut program), "it does not fit");
     program.instructions().to_vec()
 }
 
@@ -60,8 +60,8 @@ fn answer(machine: &Machine, program: &[u64], number: u32, arguments: &[u64]) ->
     run(program, Data { number, architecture: machine.audit, arguments: all }).0
 }
 
-fn based_on(base: Base) -> Seccomp {
-    Seccomp { base, ..Seccomp::DEFAULT }
+fn based_on(base: Base) -> Wanted {
+    Wanted { base, allow: Calls::NONE, deny: Calls::NONE, refusal: Refusal::Errno, capabilities: 0 }
 }
 
 /// The number of a call on a machine.
@@ -87,7 +87,7 @@ fn numbers() -> impl Iterator<Item = u32> {
 }
 
 /// What a program must answer to a call without arguments, said in the words of the table.
-fn wanted(which: usize, seccomp: &Seccomp, capabilities: u64, number: u32) -> u32 {
+fn wanted(which: usize, seccomp: &Wanted, capabilities: u64, number: u32) -> u32 {
     let machine = MACHINES[which].1;
     if which == 0 && number & 0x4000_0000 != 0 && number < 1 << 31 {
         return KILL_PROCESS;
@@ -124,7 +124,7 @@ fn wanted(which: usize, seccomp: &Seccomp, capabilities: u64, number: u32) -> u3
 }
 
 #[track_caller]
-fn agrees(which: usize, seccomp: &Seccomp, capabilities: u64) {
+fn agrees(which: usize, seccomp: &Wanted, capabilities: u64) {
     let (name, machine) = MACHINES[which];
     let program = compiled(machine, seccomp, capabilities);
     let most = (usize::BITS - RANGES.leading_zeros()) as usize;
@@ -142,11 +142,11 @@ fn every_list_means_what_the_table_says_on_every_machine() {
     for which in 0..3 {
         for base in [Base::Own, Base::Strict, Base::Default, Base::All] {
             for refusal in [Refusal::Errno, Refusal::Kill, Refusal::Log] {
-                agrees(which, &Seccomp { refusal, ..based_on(base) }, 0);
+                agrees(which, &Wanted { refusal, ..based_on(base) }, 0);
             }
         }
         for capability in 0..41 {
-            agrees(which, &Seccomp::DEFAULT, 1 << capability);
+            agrees(which, &based_on(Base::Default), 1 << capability);
         }
     }
 }
@@ -157,7 +157,8 @@ fn calls_of_another_abi_end_the_process_whatever_is_allowed() {
     for (name, machine) in MACHINES {
         for base in [Base::Own, Base::Default, Base::All] {
             let program = compiled(machine, &based_on(base), u64::MAX);
-            let others = MACHINES.iter().map(|(_, other)| other.audit).filter(|audit| *audit != machine.audit);
+            let others =
+                MACHINES.iter().map(|(_, other)| other.audit).filter(|audit| *audit != machine.audit);
             for (architecture, number) in others.chain([I386, 0, u32::MAX]).zip(0..) {
                 let data = Data { number, architecture, arguments: [0; 6] };
                 assert_eq!(run(&program, data), (KILL_PROCESS, 3), "{name} {architecture:#x}");
@@ -210,9 +211,10 @@ fn arguments_are_looked_at() {
         ("prctl", &[0x5961_6d61], EPERM_ANSWER),
     ];
     for (which, (machine_name, machine)) in MACHINES.into_iter().enumerate() {
-        let program = compiled(machine, &Seccomp::DEFAULT, 0);
+        let program = compiled(machine, &based_on(Base::Default), 0);
         let strict = compiled(machine, &based_on(Base::Strict), 0);
-        let all: Vec<&str> = FILTERS.iter().map(|filter| core::str::from_utf8(filter.call).unwrap()).collect();
+        let all: Vec<&str> =
+            FILTERS.iter().map(|filter| core::str::from_utf8(filter.call).unwrap()).collect();
         let mut named = based_on(Base::Default);
         named.allow = calls(machine, &all);
         let named = compiled(machine, &named, 0);
@@ -233,10 +235,10 @@ fn arguments_are_looked_at() {
 #[test]
 fn capabilities_lift_the_filters_that_would_make_them_useless() {
     let new_namespace = number(0, "clone").unwrap();
-    let program = compiled(&X86_64, &Seccomp::DEFAULT, 1 << 21);
+    let program = compiled(&X86_64, &based_on(Base::Default), 1 << 21);
     assert_eq!(answer(&X86_64, &program, new_namespace, &[0x1000_0000]), ALLOW);
     assert_eq!(answer(&X86_64, &program, number(0, "socket").unwrap(), &[17]), EPERM_ANSWER);
-    let program = compiled(&X86_64, &Seccomp::DEFAULT, 1 << 13);
+    let program = compiled(&X86_64, &based_on(Base::Default), 1 << 13);
     assert_eq!(answer(&X86_64, &program, number(0, "socket").unwrap(), &[17]), ALLOW);
     assert_eq!(answer(&X86_64, &program, new_namespace, &[0x1000_0000]), EPERM_ANSWER);
 }
@@ -268,7 +270,7 @@ proptest! {
         deny in prop::collection::vec(0..SLOTS as u16, 0..100),
         capabilities in any::<u64>(),
     ) {
-        let mut seccomp = Seccomp { refusal, ..based_on(base) };
+        let mut seccomp = Wanted { refusal, ..based_on(base) };
         allow.iter().for_each(|slot| seccomp.allow.insert(*slot));
         deny.iter().for_each(|slot| seccomp.deny.insert(*slot));
         agrees(which, &seccomp, capabilities);
@@ -279,7 +281,7 @@ proptest! {
 #[test]
 fn default_is_what_servers_use_and_not_what_takes_a_machine_over() {
     for (which, (machine_name, machine)) in MACHINES.into_iter().enumerate() {
-        let program = compiled(machine, &Seccomp::DEFAULT, 0);
+        let program = compiled(machine, &based_on(Base::Default), 0);
         let allowed = |name: &str| {
             number(which, name).map(|number| answer(machine, &program, number, &[]) != EPERM_ANSWER)
         };
@@ -310,8 +312,11 @@ fn default_is_what_servers_use_and_not_what_takes_a_machine_over() {
 #[test]
 fn the_default_is_short() {
     for (name, machine) in MACHINES {
-        let length = compiled(machine, &Seccomp::DEFAULT, 0).len();
-        std::println!("{name}: default {length}, strict {}", compiled(machine, &based_on(Base::Strict), 0).len());
+        let length = compiled(machine, &based_on(Base::Default), 0).len();
+        std::println!(
+            "{name}: default {length}, strict {}",
+            compiled(machine, &based_on(Base::Strict), 0).len()
+        );
         assert!(length < 200, "{name}: {length}");
     }
 }
