@@ -343,7 +343,7 @@ fn cpu(text: &[u8]) -> Option<u64> {
 }
 
 /// Names of signals 1 to 31; the numbers are the same on all our machines (signal(7)).
-const SIGNALS: &str = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT \
+pub const SIGNALS: &str = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT \
     CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS";
 const REALTIME: u64 = 34;
 const LAST: u64 = 64;

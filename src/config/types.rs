@@ -119,7 +119,7 @@ impl Config {
 
     pub fn c_str(&self, string: Str) -> &CStr {
         let from = self.strings.get(string.at as usize..).unwrap_or(&[]);
-        CStr::from_bytes_until_nul(from).unwrap_or(c"")
+        crate::text::c_str(from).unwrap_or(c"")
     }
 
     pub fn words(&self, list: List<Str>) -> &[Str] {

@@ -12,7 +12,7 @@
 mod launch;
 mod output;
 mod reap;
-mod signals;
+pub(crate) mod signals;
 mod state;
 
 use crate::boot::{self, Found};

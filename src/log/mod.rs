@@ -19,7 +19,7 @@ pub mod capture;
 use crate::limits;
 use crate::sys::fs::{self, Open};
 use crate::sys::{BorrowedFd, OwnedFd, clock, io, kernel_log};
-use crate::text::{self, Right, Show, Sink, Text, Zeros};
+use crate::text::{self, Right, Show, Sink, Text, Value, Zeros};
 use core::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering::Relaxed};
 
 /// Severities as in syslog(3); a smaller number is worse.
@@ -32,6 +32,11 @@ pub enum Level {
     Notice = 5,
     Info = 6,
     Debug = 7,
+}
+
+impl Level {
+    /// From the worst on.
+    pub const ALL: [Level; 5] = [Level::Error, Level::Warn, Level::Notice, Level::Info, Level::Debug];
 }
 
 /// A line that is being put together.
@@ -58,7 +63,7 @@ macro_rules! say {
 }
 
 /// Says one line in corm's own name. Called through the macros.
-pub fn say(level: Level, template: &str, values: &[&dyn Show]) {
+pub fn say(level: Level, template: &str, values: &[Value]) {
     let mut line = Line::new();
     text::fill(&mut line, template, values);
     emit(level, b"corm", line.as_bytes());

@@ -23,6 +23,8 @@ pub struct Trees {
     /// `scratch`: the program's file.
     pub program: Option<OwnedFd>,
     pub devices: OwnedFd,
+    /// ... which has no device files in it yet.
+    pub lacks_device_files: bool,
     /// Directory volumes, by their index.
     pub volumes: Vec<(u16, OwnedFd), { limits::WORKLOAD_VOLUMES }>,
 }
@@ -48,7 +50,8 @@ impl Trees {
             }
         };
         let devices = devices().map_err(fail(What::Devices))?;
-        let mut trees = Trees { root, program, devices, volumes: Vec::new() };
+        let lacks_device_files = lacks_device_files(devices.borrow()).map_err(fail(What::Devices))?;
+        let mut trees = Trees { root, program, devices, lacks_device_files, volumes: Vec::new() };
         for (volume, index) in volumes.iter().zip(0u16..) {
             let VolumeSource::Directory { source, writable } = volume.source else { continue };
             let access = if writable { Attributes::NONE } else { Attributes::READ_ONLY };
@@ -67,8 +70,15 @@ impl Trees {
 /// A view of a directory of the machine, with all that is mounted below it.
 /// Of `/` only the filesystem itself: what is mounted there is the machine's business.
 fn directory(path: &CStr, more: Attributes) -> Result<OwnedFd, Errno> {
-    let depth = if path == c"/" { Depth::This } else { Depth::All };
-    let tree = mount::clone_tree(BorrowedFd::CWD, path, depth)?;
+    let mut depth = if path == c"/" { Depth::This } else { Depth::All };
+    let tree = match mount::clone_tree(BorrowedFd::CWD, path, depth) {
+        // In a user namespace the machine's mounts come together or not at all.
+        Err(Errno::EINVAL) if depth == Depth::This => {
+            depth = Depth::All;
+            mount::clone_tree(BorrowedFd::CWD, path, depth)?
+        }
+        tree => tree?,
+    };
     if !fs::stat(tree.borrow(), c"", fs::Follow::No)?.is_directory() {
         return Err(Errno::ENOTDIR);
     }
@@ -214,9 +224,34 @@ fn minimal_dev() -> Result<OwnedFd, Errno> {
     Ok(tree)
 }
 
+/// Whether the files in this /dev are no devices, since none could be made.
+fn lacks_device_files(dev: BorrowedFd) -> Result<bool, Errno> {
+    Ok(fs::stat(dev, c"null", fs::Follow::No)?.is_regular())
+}
+
+/// Mounts the machine's device files on those of the current directory.
+pub(super) fn device_files() -> Result<(), Errno> {
+    for (name, ..) in DEVICES {
+        let mut path = Text::<{ limits::PATH }>::new();
+        put!(path, "/dev/", name);
+        let path = path.as_c_str().ok_or(Errno::ENAMETOOLONG)?;
+        let file = mount::clone_tree(BorrowedFd::CWD, path, Depth::This)?;
+        if !fs::stat(file.borrow(), c"", fs::Follow::No)?.is_character_device() {
+            return Err(Errno::ENODEV);
+        }
+        mount::isolate(file.borrow(), Depth::This, Attributes::NO_SUID | Attributes::NO_EXEC)?;
+        mount::move_to(file.borrow(), BorrowedFd::CWD, name)?;
+    }
+    Ok(())
+}
+
 fn fill(dev: BorrowedFd) -> Result<(), Errno> {
     for (name, major, minor) in DEVICES {
-        fs::make_node(dev, name, NodeKind::Character { major, minor }, 0o666)?;
+        match fs::make_node(dev, name, NodeKind::Character { major, minor }, 0o666) {
+            // For [`device_files`] to mount on.
+            Err(Errno::EPERM) => fs::make_node(dev, name, NodeKind::Regular, 0o666)?,
+            made => made?,
+        }
     }
     for (name, target) in LINKS {
         fs::make_symlink(target, dev, name)?;

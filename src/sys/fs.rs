@@ -261,13 +261,13 @@ pub fn write_file(dir: BorrowedFd, path: &CStr, bytes: &[u8]) -> Result<(), Errn
     io::write(file.borrow(), bytes).map(drop)
 }
 
-/// Calls `each` with the name and d_type (DT_REG, …) of every entry but `.` and
-/// `..`, in the kernel's order; getdents64(2). `each` says whether to go on.
-pub fn for_each_entry(dir: BorrowedFd, mut each: impl FnMut(&CStr, u8) -> bool) -> Result<(), Errno> {
+/// Calls `each` with the name of every entry but `.` and `..`, in the kernel's
+/// order; getdents64(2).
+pub fn for_each_entry(dir: BorrowedFd, each: &mut dyn FnMut(&CStr)) -> Result<(), Errno> {
     /// struct linux_dirent64: d_ino u64, d_off i64, d_reclen u16, d_type u8, d_name.
     const RECORD_LENGTH: usize = 16;
-    const TYPE: usize = 18;
-    const NAME: usize = 19;
+    const TYPE: usize = RECORD_LENGTH + 2;
+    const NAME: usize = TYPE + 1;
     let mut buffer = [0u8; 1024];
     loop {
         // SAFETY: `buffer` is writable for its length.
@@ -277,15 +277,11 @@ pub fn for_each_entry(dir: BorrowedFd, mut each: impl FnMut(&CStr, u8) -> bool) 
         }
         let mut rest = buffer.get(..count).unwrap_or(&[]);
         while let Some(&[low, high]) = rest.get(RECORD_LENGTH..TYPE) {
-            let (Some((record, next)), Some(&kind)) =
-                (rest.split_at_checked(u16::from_ne_bytes([low, high]).into()), rest.get(TYPE))
-            else {
-                return Err(Errno::EIO);
-            };
-            let name = record.get(NAME..).and_then(|name| CStr::from_bytes_until_nul(name).ok());
-            let name = name.ok_or(Errno::EIO)?;
-            if name != c"." && name != c".." && !each(name, kind) {
-                return Ok(());
+            let length = u16::from_ne_bytes([low, high]).into();
+            let (record, next) = rest.split_at_checked(length).ok_or(Errno::EIO)?;
+            let name = record.get(NAME..).and_then(super::c_str).ok_or(Errno::EIO)?;
+            if name != c"." && name != c".." {
+                each(name);
             }
             rest = next;
         }
