@@ -65,7 +65,7 @@ pub const LOG_LINE: usize = 512;
 /// Volumes of one workload. Each is a descriptor PID 1 holds while it starts one.
 pub const WORKLOAD_VOLUMES: usize = 32;
 
-/// Instructions of one workload's seccomp filter. The default has 124 (187 on 32-bit ARM); one that
+/// Instructions of one workload's seccomp filter. The default has 123 (187 on 32-bit ARM); one that
 /// allows every second call there is has 440.
 pub const SECCOMP_PROGRAM: usize = 512;
 

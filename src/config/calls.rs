@@ -63,15 +63,11 @@ impl Calls {
         }
     }
 
-    pub fn add(&mut self, others: &Calls) {
-        for (word, other) in self.0.iter_mut().zip(others.0) {
-            *word |= other;
-        }
-    }
-
-    pub fn remove(&mut self, others: &Calls) {
-        for (word, other) in self.0.iter_mut().zip(others.0) {
-            *word &= !other;
+    /// Adds the others, or takes them away.
+    #[inline(never)]
+    pub fn change(&mut self, others: &Calls, add: bool) {
+        for (word, other) in self.0.iter_mut().zip(&others.0) {
+            *word = if add { *word | other } else { *word & !other };
         }
     }
 }

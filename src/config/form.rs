@@ -378,14 +378,16 @@ const CAPABILITIES: &str = "chown dac-override dac-read-search fowner fsetid kil
 /// A capability's number: `net-bind-service`, or `CAP_NET_BIND_SERVICE`.
 #[inline(never)]
 pub(super) fn capability(text: &[u8]) -> Option<u8> {
-    let plain = text.strip_prefix(b"CAP_");
-    let as_ours = |byte: u8| match byte {
-        b'_' if plain.is_some() => b'-',
-        b'A'..=b'Z' if plain.is_some() => byte | 0x20,
-        byte => byte,
+    let loud = text.strip_prefix(b"CAP_");
+    let name = loud.unwrap_or(text);
+    // Lower case is upper case and one bit more.
+    let same = |(known, byte): (&u8, &u8)| match loud {
+        Some(_) if *known == b'-' => *byte == b'_',
+        Some(_) => *byte == *known & 0xdf,
+        None => known == byte,
     };
-    let name = || plain.unwrap_or(text).iter().map(|byte| as_ours(*byte));
-    words(CAPABILITIES).zip(0..).find(|(known, _)| known.iter().copied().eq(name())).map(|(_, number)| number)
+    let is = |known: &[u8]| known.len() == name.len() && known.iter().zip(name).all(same);
+    words(CAPABILITIES).zip(0..).find(|(known, _)| is(known)).map(|(_, number)| number)
 }
 
 /// Numbers of so many bits with these bytes between them, put together to one.

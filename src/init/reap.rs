@@ -58,9 +58,10 @@ impl Init {
         self.drain(id);
         self.report_out_of_memory(id);
         if exit == Exit::Signal(libc::SIGSYS as u8) {
-            let said =
-                "forbidden system call: the kernel killed it; its line \"type=1326\" has the call's number";
-            error!(self.name(id), ": ", said);
+            error!(
+                self.name(id),
+                ": a system call that its seccomp filter forbids; \"type=1326\" in the kernel log is which"
+            );
         }
         let others = cgroup::is_populated(self.config, id);
         if others {

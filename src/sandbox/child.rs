@@ -118,8 +118,11 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             Some(value) => process::set_limit(resource(limit), value),
             None => Ok(()),
         },
-        Step::BoundingSet => credentials::keep_bounding(workload.capabilities),
-        Step::SecureBits => credentials::set_secure_bits(),
+        Step::BoundingSet => {
+            credentials::keep_bounding(workload.capabilities)?;
+            // Without any, an empty bounding set says all that these bits would.
+            if workload.capabilities == 0 { Ok(()) } else { credentials::set_secure_bits() }
+        }
         Step::Groups => credentials::clear_groups(),
         Step::Gid => credentials::set_gid(start.ids()?.1),
         Step::Uid => credentials::set_uid(start.ids()?.0),
@@ -128,8 +131,10 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             Err(Errno::ENOSYS | Errno::EPERM) => Ok(()),
             result => result,
         },
-        Step::Capabilities => credentials::set_capabilities(workload.capabilities),
-        Step::Ambient => credentials::raise_ambient(workload.capabilities),
+        Step::Capabilities => {
+            credentials::set_capabilities(workload.capabilities)?;
+            credentials::raise_ambient(workload.capabilities)
+        }
         Step::NoNewPrivileges => credentials::set_no_new_privileges(),
         Step::DieWithParent => {
             process::die_with_parent()?;

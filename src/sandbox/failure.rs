@@ -330,8 +330,11 @@ fn what(step: Step) -> (What, u16) {
         Step::SharedMemory => What::DevShm,
         Step::Pivot => What::Pivot,
         Step::Stdio | Step::ControllingTerminal | Step::Umask => What::Stdio,
-        Step::NotDumpable | Step::BoundingSet | Step::SecureBits => What::Rights,
-        Step::Capabilities | Step::Ambient | Step::NoNewPrivileges | Step::DieWithParent => What::Rights,
+        Step::NotDumpable
+        | Step::BoundingSet
+        | Step::Capabilities
+        | Step::NoNewPrivileges
+        | Step::DieWithParent => What::Rights,
         Step::Groups | Step::Gid | Step::Uid => What::User,
         Step::Keyring => What::Keyring,
         Step::CloseOnExec => What::CloseOnExec,

@@ -56,17 +56,15 @@ pub enum Step {
     ControllingTerminal,
     Umask,
     Limit(Rlimit),
+    /// What no execve(2) can give back; and what is kept outlives the change of user.
     BoundingSet,
-    /// Being root is no right any more, and what is kept outlives the change of user.
-    SecureBits,
     Groups,
     Gid,
     Uid,
     /// A session keyring that nobody else has.
     Keyring,
-    Capabilities,
     /// What it keeps, it still has after execve(2).
-    Ambient,
+    Capabilities,
     NoNewPrivileges,
     /// It ends with the process that started it.
     DieWithParent,
@@ -147,7 +145,6 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
     let mut steps = Vec::new();
     let mut add = |wanted: bool, step: Step| !wanted || steps.push(step).is_ok();
     let ids = ids(workload);
-    let keeps = walls && workload.capabilities != 0;
 
     let mut fits = add(true, Step::Session)
         && add(walls && ids.is_some_and(|(uid, _)| uid == 0), Step::NotDumpable)
@@ -177,13 +174,11 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
     }
     fits = fits
         && add(walls, Step::BoundingSet)
-        && add(keeps, Step::SecureBits)
         && add(ids.is_some() && !circumstances.keeps_groups, Step::Groups)
         && add(ids.is_some(), Step::Gid)
         && add(ids.is_some(), Step::Uid)
         && add(walls, Step::Keyring)
         && add(walls, Step::Capabilities)
-        && add(keeps, Step::Ambient)
         && add(walls, Step::NoNewPrivileges)
         // A change of ids would take this back.
         && add(circumstances.foreground, Step::DieWithParent)

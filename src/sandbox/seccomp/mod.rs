@@ -24,7 +24,7 @@ mod tests;
 pub use program::Program;
 
 use crate::config::calls::{Calls, LAST, Machine, NATIVE, PRIVATE, PRIVATE_CALLS, SLOTS};
-use crate::config::{self, Base, Config, Refusal, Seccomp, Workload};
+use crate::config::{self, Base, Config, List, Refusal, Seccomp, Str, Workload};
 use filters::FILTERS;
 use heapless::Vec;
 use program::{Leaf, Place};
@@ -64,28 +64,36 @@ pub fn compile(config: &Config, workload: &Workload, program: &mut Program) -> b
 }
 
 fn wanted(config: &Config, workload: &Workload, machine: &Machine) -> Wanted {
-    let Seccomp { mut base, allow, deny, refusal } = workload.seccomp;
-    let [mut allowed, mut denied] = [Calls::NONE; 2];
-    let words = config.words(allow).iter().map(|word| (true, word));
-    for (allow, word) in words.chain(config.words(deny).iter().map(|word| (false, word))) {
-        let name = config.bytes(*word);
-        let set = match name {
+    let Seccomp { base, allow, deny, refusal } = workload.seccomp;
+    let mut wanted =
+        Wanted { base, allow: Calls::NONE, deny: Calls::NONE, refusal, capabilities: workload.capabilities };
+    let allowed = gather(config, allow, machine, &mut wanted.allow);
+    let denied = gather(config, deny, machine, &mut wanted.deny);
+    wanted.base = base.max(allowed);
+    if denied != Base::Own {
+        wanted.deny.change(listed(machine, denied), true);
+    }
+    wanted
+}
+
+/// Puts the calls of a list into a set. Returns the longest of corm's own lists that it names.
+#[inline(never)]
+fn gather(config: &Config, list: List<Str>, machine: &Machine, calls: &mut Calls) -> Base {
+    let mut base = Base::Own;
+    for word in config.words(list) {
+        let set = match config.bytes(*word) {
             b"@strict" => Base::Strict,
             b"@default" => Base::Default,
             b"@all" => Base::All,
-            _ => Base::Own,
+            name => {
+                // The reader has let through no name that nobody knows.
+                calls.insert(machine.find(name).unwrap_or(u16::MAX));
+                continue;
+            }
         };
-        let calls = if allow { &mut allowed } else { &mut denied };
-        if set == Base::Own {
-            // The reader has let through no name that nobody knows.
-            calls.insert(machine.find(name).unwrap_or(u16::MAX));
-        } else if allow {
-            base = base.max(set);
-        } else {
-            calls.add(listed(machine, set));
-        }
+        base = base.max(set);
     }
-    Wanted { base, allow: allowed, deny: denied, refusal, capabilities: workload.capabilities }
+    base
 }
 
 fn listed(machine: &Machine, base: Base) -> &Calls {
@@ -106,14 +114,17 @@ fn assemble(machine: &Machine, wanted: &Wanted, program: &mut Program) -> bool {
     };
     // From its end to its beginning: a jump can be made when its targets are there.
     program.clear();
-    let [allow, refuse, absent, kill] =
-        [ALLOW, refusal, ERRNO | ENOSYS, KILL_PROCESS].map(|answer| program.answer(answer));
-    let filters = FILTERS.each_ref().map(|filter| {
+    let allow = program.answer(ALLOW);
+    let refuse = program.answer(refusal);
+    let absent = program.answer(ERRNO | ENOSYS);
+    let kill = program.answer(KILL_PROCESS);
+    let mut filters = [(None, allow); FILTERS.len()];
+    for (filter, entry) in FILTERS.iter().zip(&mut filters) {
         let slot = machine.find(filter.call).filter(|slot| allowed.contains(*slot));
-        let slot = slot.filter(|slot| !filter.is_lifted(wanted, *slot));
-        let place = if slot.is_some() { filter.compile(allow, refuse, program) } else { allow };
-        (slot, place)
-    });
+        if slot.is_some_and(|slot| !filter.is_lifted(wanted, slot)) {
+            *entry = (slot, filter.compile(allow, refuse, program));
+        }
+    }
     let clone3 = machine.find(b"clone3");
     let of = |number| match machine.slot(number) {
         None => refuse,
@@ -134,15 +145,12 @@ fn assemble(machine: &Machine, wanted: &Wanted, program: &mut Program) -> bool {
             fits &= ranges.push(Leaf { first, place }).is_ok();
         }
     };
-    for number in 0..=LAST {
-        range(number, of(number));
-    }
-    range(LAST + 1, absent);
-    if machine.private {
-        for number in PRIVATE + 1..=PRIVATE + PRIVATE_CALLS {
+    let own = if machine.private { PRIVATE_CALLS } else { 0 };
+    for (first, last) in [(0, LAST), (PRIVATE + 1, PRIVATE + own)] {
+        for number in first..=last {
             range(number, of(number));
         }
-        range(PRIVATE + PRIVATE_CALLS + 1, absent);
+        range(last + 1, absent);
     }
     if machine.foreign != 0 {
         range(machine.foreign, kill);
@@ -164,7 +172,7 @@ fn allowed(machine: &Machine, wanted: &Wanted) -> Calls {
             calls.insert(*slot);
         }
     }
-    calls.add(&wanted.allow);
-    calls.remove(&wanted.deny);
+    calls.change(&wanted.allow, true);
+    calls.change(&wanted.deny, false);
     calls
 }
