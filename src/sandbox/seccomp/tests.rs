@@ -27,7 +27,7 @@ fn run(program: &[u64], data: Data) -> (u32, usize) {
         4 => data.architecture,
         _ => {
             let argument = data.arguments[(offset as usize - 16) / 8];
-            if offset % 8 == 0 { argument as u32 } else { (argument >> 32) as u32 }
+            if offset.is_multiple_of(8) { argument as u32 } else { (argument >> 32) as u32 }
         }
     };
     let (mut at, mut accumulator) = (0usize, 0u32);
