@@ -12,6 +12,7 @@
 //!
 //! Text that does not fit is cut and ends in "…", so a reader sees that it was.
 
+use crate::pack::{self, Packed};
 pub use crate::sys::c_str;
 use core::ffi::CStr;
 
@@ -39,6 +40,7 @@ pub trait Show {
 #[derive(Clone, Copy)]
 pub enum Value<'a> {
     Bytes(&'a [u8]),
+    Packed(Packed),
     Number(u64),
     /// A number that has its own way of being shown.
     By(fn(u64, &mut dyn Sink), u64),
@@ -57,7 +59,7 @@ macro_rules! put {
 #[macro_export]
 macro_rules! pieces {
     ([$function:path, $($argument:expr),+] [$($template:tt)*] [$($value:expr),*]) => {
-        $function($($argument,)+ concat!($($template)*), &[$($crate::text::Show::value(&$value)),*])
+        $function($($argument,)+ $crate::packed!(concat!($($template)*)), &[$($crate::text::Show::value(&$value)),*])
     };
     ($call:tt [$($template:tt)*] [$($value:expr),*] $literal:literal $(, $($rest:tt)*)?) => {
         $crate::pieces!($call [$($template)* $literal,] [$($value),*] $($($rest)*)?)
@@ -68,12 +70,16 @@ macro_rules! pieces {
 }
 
 /// Puts a template, with each NUL in it replaced by the next value. See [`pieces!`](crate::pieces).
-pub fn fill(out: &mut dyn Sink, template: &str, values: &[Value]) {
+pub fn fill(out: &mut dyn Sink, template: Packed, values: &[Value]) {
     let mut values = values.iter();
-    for text in template.as_bytes().split(|byte| *byte == 0) {
-        out.put(text);
+    for byte in template.0 {
+        if *byte != 0 {
+            pack::put(*byte, out);
+            continue;
+        }
         match values.next() {
             Some(Value::Bytes(bytes)) => out.put(bytes),
+            Some(Value::Packed(text)) => text.show(out),
             Some(Value::Number(number)) => digits(*number, 10, 1, out),
             Some(Value::By(show, number)) => show(*number, out),
             Some(Value::Show(value)) => value.show(out),
@@ -231,6 +237,16 @@ show_bytes! {
     [] &str: as_bytes;
     [] &CStr: to_bytes;
     [const N: usize] Text<N>: as_bytes;
+}
+
+impl Show for Packed {
+    fn show(&self, out: &mut dyn Sink) {
+        fill(out, *self, &[]);
+    }
+
+    fn value(&self) -> Value<'_> {
+        Value::Packed(*self)
+    }
 }
 
 impl<T: Show> Show for &T {

@@ -98,7 +98,7 @@ impl Entry {
     /// Being there already is no failure.
     pub(super) fn complain(&self, result: Result<(), Errno>) {
         if result != Err(Errno::EBUSY) {
-            complain(&[b"cannot mount ", self.kind.to_bytes(), b" on ", self.target.to_bytes()], result);
+            complain!(result, "cannot mount ", self.kind, " on ", self.target);
         }
     }
 }
@@ -117,7 +117,7 @@ pub(super) fn mount_others(fresh: bool) {
 pub(super) fn make_own_directory() {
     let result = fs::make_directory(CWD, c"/run/corm", 0o755);
     if result != Err(Errno::EEXIST) {
-        complain(&[b"cannot make /run/corm"], result);
+        complain!(result, "cannot make /run/corm");
     }
 }
 
@@ -139,7 +139,7 @@ pub(super) fn link_descriptors() {
 pub(super) fn make_dev() {
     let tmpfs = Some(c"tmpfs");
     let result = mount::mount(tmpfs, c"/dev", tmpfs, NO_SUID_EXEC, Some(c"mode=755"));
-    complain(&[b"cannot make a /dev without devtmpfs"], result);
+    complain!(result, "cannot make a /dev without devtmpfs");
     // Linux's Documentation/admin-guide/devices.txt.
     let nodes = [
         (c"/dev/console", 5, 1, 0o600),

@@ -22,7 +22,7 @@ macro_rules! forms {
         /// Their order is used: see the functions below.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
         #[repr(u8)]
-        pub(super) enum Form {
+        pub(crate) enum Form {
             $($form,)*
             $($choice,)*
         }
@@ -237,12 +237,12 @@ impl Form {
 
 /// Words with spaces between them; a second space is their end.
 #[inline(never)]
-pub(super) fn words(list: &'static str) -> Words {
+pub(crate) fn words(list: &'static str) -> Words {
     Words(list.as_bytes())
 }
 
 #[derive(Clone)]
-pub(super) struct Words(&'static [u8]);
+pub(crate) struct Words(&'static [u8]);
 
 impl Iterator for Words {
     type Item = &'static [u8];

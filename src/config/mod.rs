@@ -20,7 +20,7 @@
 pub mod calls;
 #[cfg(any(test, fuzzing))]
 pub mod events;
-mod form;
+pub(crate) mod form;
 mod graph;
 pub mod near;
 mod problem;

@@ -27,6 +27,14 @@ pub(super) const COMMANDS: &[Command] = &[
         run: check::run,
     },
     Command {
+        name: "init",
+        arguments: "[OPTION...] [--] PROGRAM [ARGUMENT...]",
+        summary: "be PID 1 of a container: run one program, pass signals on, reap",
+        more: "`corm init --help` explains the options.\n",
+        // It needs more of the process than words and streams: `crate::main` runs it.
+        run: Command::misplaced,
+    },
+    Command {
         name: "run",
         arguments: run::ARGUMENTS,
         summary: "run one workload in the foreground, as root or as an ordinary user",
@@ -92,6 +100,11 @@ impl Command {
     /// An argument that makes no sense.
     pub fn misused(&self, word: &[u8], streams: &mut Streams) -> u8 {
         put!(*streams.err, "corm ", self.name, ": unexpected argument `", word, "`\n");
+        self.usage(streams.err);
+        exit::USAGE
+    }
+
+    fn misplaced(&self, _: Words, streams: &mut Streams) -> u8 {
         self.usage(streams.err);
         exit::USAGE
     }

@@ -120,6 +120,7 @@ impl Init {
                 UnitEvent::SetupFailed(consequence(failure))
             }
         };
+        self.forget(report);
         self.step(Event::Unit(id, event));
     }
 
@@ -155,21 +156,28 @@ impl Init {
             Ok(pid) => self.state.rescue = Some(pid),
             Err(errno) => {
                 error!("rescue: cannot run the rescue program: ", errno, "; name one with [system] rescue");
-                self.state.rescue_deadline = None;
+                self.rescue_later();
             }
         }
     }
 
+    /// Where its console comes with a module, it may be there by now: that is no news each second.
     pub(super) fn rescue_again(&mut self) {
         if self.state.rescue_deadline.is_some_and(|deadline| deadline <= clock::now()) {
-            self.state.rescue_deadline = None;
-            self.rescue();
+            match sandbox::spawn_rescue(self.config, self.plan) {
+                Ok(pid) => (self.state.rescue, self.state.rescue_deadline) = (Some(pid), None),
+                Err(_) => self.rescue_later(),
+            }
         }
+    }
+
+    fn rescue_later(&mut self) {
+        self.state.rescue_deadline = Some(clock::now().saturating_add(RESCUE_AGAIN));
     }
 
     pub(super) fn rescue_ended(&mut self) {
         self.state.rescue = None;
-        self.state.rescue_deadline = Some(clock::now().saturating_add(RESCUE_AGAIN));
+        self.rescue_later();
     }
 }
 

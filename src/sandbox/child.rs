@@ -76,7 +76,9 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
         Step::Proc => {
             let place = fs::open(start.root()?, c"proc", Open::PATH | Open::DIRECTORY | Open::NO_FOLLOW)?;
             fs::change_directory_to(place.borrow())?;
-            mount_here(c"proc", Flags::NO_EXEC, None)
+            // Uid 0 needs no capability to write what the kernel keeps in /proc/sys, or sysrq-trigger.
+            let access = if start.ids()?.0 == 0 { Flags::READ_ONLY } else { Flags::NONE };
+            mount_here(c"proc", Flags::NO_EXEC | access, None)
         }
         Step::Devices => {
             let place = fs::open(start.root()?, c"dev", Open::PATH | Open::DIRECTORY | Open::NO_FOLLOW)?;

@@ -10,7 +10,7 @@ use super::failure::{self, Failure, What};
 use crate::config::{Config, Root, Volume, VolumeSource, Workload};
 use crate::limits;
 use crate::put;
-use crate::sys::fs::{self, NodeKind};
+use crate::sys::fs::{self, NodeKind, Open};
 use crate::sys::mount::{self, Attributes, Depth};
 use crate::sys::{BorrowedFd, Errno, OwnedFd, process};
 use crate::text::{Show, Sink, Text};
@@ -69,19 +69,20 @@ impl Trees {
 
 /// A view of a directory of the machine, with all that is mounted below it.
 /// Of `/` only the filesystem itself: what is mounted there is the machine's business.
+///
+/// No part of the path may be a symlink: it could lie in a volume that another
+/// workload writes to, and lead anywhere. So `path` is the only name it can have.
 fn directory(path: &CStr, more: Attributes) -> Result<OwnedFd, Errno> {
     let mut depth = if path == c"/" { Depth::This } else { Depth::All };
-    let tree = match mount::clone_tree(BorrowedFd::CWD, path, depth) {
+    let place = fs::open_without_links(path, Open::PATH | Open::DIRECTORY)?;
+    let tree = match mount::clone_tree(place.borrow(), c"", depth) {
         // In a user namespace the machine's mounts come together or not at all.
         Err(Errno::EINVAL) if depth == Depth::This => {
             depth = Depth::All;
-            mount::clone_tree(BorrowedFd::CWD, path, depth)?
+            mount::clone_tree(place.borrow(), c"", depth)?
         }
         tree => tree?,
     };
-    if !fs::stat(tree.borrow(), c"", fs::Follow::No)?.is_directory() {
-        return Err(Errno::ENOTDIR);
-    }
     mount::isolate(tree.borrow(), depth, tame() | more)?;
     Ok(tree)
 }

@@ -1,6 +1,8 @@
 //! The kernel's error numbers, with the words people know them by.
 
-use crate::text::{Show, Sink};
+use crate::pack::Packed;
+use crate::text::{self, Show, Sink, Value};
+use crate::{packed, put};
 
 /// An error number as in errno(3); never 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,7 +17,7 @@ macro_rules! known {
         static NUMBERS: &[u16] = &[$(libc::$name as u16),*];
         /// In the same order, each with a NUL behind it: one text instead of a
         /// table of pointers into it.
-        static WORDS: &str = concat!($($text, " (", stringify!($name), ")\0"),*);
+        static WORDS: Packed = packed!(concat!($($text, " (", stringify!($name), ")\0"),*));
     };
 }
 
@@ -94,13 +96,18 @@ impl Errno {
 
 impl Show for Errno {
     fn show(&self, out: &mut dyn Sink) {
-        let mut words = NUMBERS.iter().zip(WORDS.as_bytes().split(|byte| *byte == 0));
-        match words.find(|(number, _)| **number == self.0) {
-            Some((_, words)) => out.put(words),
-            None => {
-                out.put(b"errno ");
-                u64::from(self.0).show(out);
-            }
-        }
+        show(self.0.into(), out);
+    }
+
+    fn value(&self) -> Value<'_> {
+        Value::By(show, self.0.into())
+    }
+}
+
+fn show(number: u64, out: &mut dyn Sink) {
+    let index = NUMBERS.iter().position(|known| u64::from(*known) == number);
+    match index.and_then(|index| text::words(WORDS.0, 0).nth(index)) {
+        Some(words) => Packed(words).show(out),
+        None => put!(*out, "errno ", number),
     }
 }

@@ -49,6 +49,16 @@ pub fn open(dir: BorrowedFd, path: &CStr, how: Open) -> Result<OwnedFd, Errno> {
 pub fn open_in_root(root: BorrowedFd, path: &CStr, how: Open) -> Result<OwnedFd, Errno> {
     const RESOLVE_NO_MAGICLINKS: u64 = 0x02;
     const RESOLVE_IN_ROOT: u64 = 0x10;
+    open_how(root, path, how, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+}
+
+/// openat2(2), Linux 5.6: ELOOP if any part of `path` is a symlink.
+pub fn open_without_links(path: &CStr, how: Open) -> Result<OwnedFd, Errno> {
+    const RESOLVE_NO_SYMLINKS: u64 = 0x04;
+    open_how(BorrowedFd::CWD, path, how, RESOLVE_NO_SYMLINKS)
+}
+
+fn open_how(dir: BorrowedFd, path: &CStr, how: Open, resolve: u64) -> Result<OwnedFd, Errno> {
     #[repr(C)]
     struct OpenHow {
         flags: u64,
@@ -56,13 +66,9 @@ pub fn open_in_root(root: BorrowedFd, path: &CStr, how: Open) -> Result<OwnedFd,
         resolve: u64,
     }
     let large_file = if how.0 & libc::O_PATH == 0 { libc::O_LARGEFILE } else { 0 };
-    let how = OpenHow {
-        flags: (how.0 | libc::O_CLOEXEC | large_file) as u32 as u64,
-        mode: 0,
-        resolve: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-    };
+    let how = OpenHow { flags: (how.0 | libc::O_CLOEXEC | large_file) as u32 as u64, mode: 0, resolve };
     // SAFETY: `path` is NUL-terminated; `how` is readable for the size given; both outlive the call.
-    unsafe { call!(openat2, root.number(), path.as_ptr(), &raw const how, size_of::<OpenHow>()) }
+    unsafe { call!(openat2, dir.number(), path.as_ptr(), &raw const how, size_of::<OpenHow>()) }
         .map(OwnedFd::from_return)
 }
 

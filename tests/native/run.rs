@@ -288,11 +288,14 @@ fn signals_go_on_to_the_workload() -> Result<()> {
 #[test]
 fn neither_outlives_the_other() -> Result<()> {
     let place = place!();
-    for (who, word) in [(Who::Root, "61234001"), (Who::User, "61234002")] {
+    for who in Who::BOTH {
+        // A number of seconds that nobody else sleeps for.
+        let word = format!("{}{:09}", 6 + who as u32, std::process::id());
+        let word = word.as_str();
         // corm is killed: so is the workload, and all that it has started.
         let script = format!("busybox sleep {word} & echo ready; busybox sleep {word}");
         let (mut child, _out) = start(&place, who, &script)?;
-        assert!(runs(word), "{who:?}: it has begun");
+        wait_until("it begins", || runs(word));
         child.kill()?;
         child.wait()?;
         wait_until("corm's death ends its workload", || !runs(word));
@@ -357,6 +360,47 @@ fn volumes_and_memory_are_mounted_as_the_options_say() -> Result<()> {
         assert_eq!(outcome.out, "written\n", "{who:?}: {}", outcome.err);
         assert_eq!(fs::read_to_string(place.directory.join("shared/new"))?, "x\n");
         fs::remove_file(place.directory.join("shared/new"))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_symlink_leads_neither_a_root_nor_a_volume_anywhere() -> Result<()> {
+    let place = place!();
+    let (root, shared) = (place.root(), place.directory.join("shared"));
+    // What a neighbour with a writable volume can do to one that lies below it.
+    std::os::unix::fs::symlink("/", shared.join("inner"))?;
+    let config = place.directory.join("corm.toml");
+    let inner = shared.join("inner");
+    let below = shared.join("inner/etc");
+    for (root, source) in [(&root, &inner), (&root, &below), (&inner, &shared)] {
+        fs::write(
+            &config,
+            format!(
+                "[workload.b]\ncommand = [\"/bin/sh\", \"-c\", \"echo in\"]\nroot = {root:?}\n\
+                 volumes.\"/data\" = {{ source = {source:?}, writable = true }}\n"
+            ),
+        )?;
+        let config = config.to_str().context("our path is text")?;
+        for who in Who::BOTH {
+            let outcome = finish(&mut place.corm_as(who, &["run", "--config", config, "b"]))?;
+            assert_eq!((outcome.status, outcome.out.as_str()), (126, ""), "{who:?}: {}", outcome.err);
+            assert!(outcome.err.contains("no part of the path may be a symlink"), "{}", outcome.err);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn uid_0_inside_its_walls_sets_nothing_of_the_kernel() -> Result<()> {
+    let place = place!();
+    // It writes what is there already: should the wall be missing, nothing changes.
+    let script = "read x </proc/sys/vm/swappiness; echo uid=$(busybox id -u); \
+         echo $x >/proc/sys/vm/swappiness && echo written; true";
+    for who in Who::BOTH {
+        let outcome = finish(&mut place.script_as(who, &["--user", "0"], script))?;
+        assert_eq!((outcome.status, outcome.out.as_str()), (0, "uid=0\n"), "{who:?}: {}", outcome.err);
+        assert!(outcome.err.contains("Read-only file system"), "{who:?}: {}", outcome.err);
     }
     Ok(())
 }
