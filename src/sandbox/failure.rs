@@ -65,11 +65,13 @@ operations! {
     Pivot "make \x03 its /"
     Stdio "set up its stdin, stdout and stderr"
     Rlimit "set its limit \x01"
-    Rights "take its capabilities away"
+    Rights "set its capabilities"
     User "give it its user and group"
+    Keyring "give it a keyring"
     CloseOnExec "close what it must not inherit"
     Directory "enter its directory \x02"
     Signals "unblock its signals"
+    Seccomp "filter its system calls"
     Execute "execute \x02"
 }
 
@@ -105,7 +107,10 @@ remedies! {
     Volume ENOTDIR "it must be a directory there, not a symlink"
     Volume ELOOP "it must be a directory there, not a symlink"
     Pivot EINVAL "the machine's own / must be a mount that can be left: not rootfs"
+    Rights EINVAL "this kernel does not have one of them"
     Directory EXDEV "it leads out of its root"
+    Seccomp EINVAL "this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)"
+    Seccomp ENOSYS "this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)"
     Execute ENOENT "it, or the interpreter or dynamic loader it asks for, is not there"
     Execute EACCES "it is not executable for its user, or lies on a noexec volume"
     Execute E2BIG "its arguments and environment are larger than a quarter of its stack"
@@ -281,9 +286,11 @@ fn what(step: Step) -> (What, u16) {
         | Step::NoNewPrivileges
         | Step::DieWithParent => What::Rights,
         Step::Groups | Step::Gid | Step::Uid => What::User,
+        Step::Keyring => What::Keyring,
         Step::CloseOnExec => What::CloseOnExec,
         Step::Directory => What::Directory,
         Step::Signals => What::Signals,
+        Step::Seccomp => What::Seccomp,
         Step::Execute => What::Execute,
     };
     (what, 0)
