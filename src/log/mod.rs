@@ -170,7 +170,7 @@ fn end_line(out: &mut Record) {
 static TORN: AtomicBool = AtomicBool::new(false);
 
 fn put_line(out: &mut Record, source: &[u8], line: &[u8]) {
-    crate::put!(out, source, ": ", line);
+    crate::put!(*out, source, ": ", line);
     end_line(out);
 }
 
