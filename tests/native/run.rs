@@ -439,7 +439,7 @@ fn it_works_inside_itself_and_inside_unshare_and_on_a_read_only_root() -> Result
     let root = root.to_str().context("our path is text")?;
     for who in Who::BOTH {
         let inner = "/bin/corm run --root / inner -- /bin/sh -c 'echo $(busybox hostname); exit 5'; exit $?";
-        let outcome = finish(&mut place.script_as(who, &["--set", "seccomp = \"off\""], inner))?;
+        let outcome = finish(&mut place.script_as(who, &["--set", "security.seccomp = \"off\""], inner))?;
         assert_eq!((outcome.status, outcome.out.as_str()), (5, "inner\n"), "{who:?}: {}", outcome.err);
 
         let corm = place.corm();
