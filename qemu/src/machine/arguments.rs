@@ -34,7 +34,9 @@ pub struct Options {
 
 /// Somebody who listens to the console as well.
 #[derive(Clone)]
-pub struct Tap(Arc<Mutex<dyn FnMut(&[u8]) + Send>>);
+pub struct Tap(Arc<Mutex<Listener>>);
+
+type Listener = dyn FnMut(&[u8]) + Send;
 
 impl Tap {
     pub fn new(listener: impl FnMut(&[u8]) + Send + 'static) -> Tap {
