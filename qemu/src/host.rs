@@ -49,7 +49,7 @@ pub fn require(tools: &[Tool]) -> Result<()> {
         return Ok(());
     }
     for tool in &wanted {
-        say::doing("Missing", format!("{} ({})", tool.program, tool.why));
+        say::aloud("Missing", format!("{} ({})", tool.program, tool.why));
     }
     let packages: Vec<&str> = wanted.iter().map(|tool| tool.package).collect();
     install(&packages)?;
@@ -82,7 +82,7 @@ pub fn install(packages: &[&str]) -> Result<()> {
     };
     // Two processes at once would fight over dpkg's lock.
     let _lock = directories::lock("install")?;
-    say::doing("Installing", format!("{} ({by_hand})", packages.join(", ")));
+    say::aloud("Installing", format!("{} ({by_hand})", packages.join(", ")));
     let install = || {
         let mut command = apt_get(&prefix);
         command.args(["install", "-y", "-q", "--no-install-recommends"]).args(&packages);
