@@ -7,15 +7,28 @@
 /// Workloads in one config; the most an appliance was asked to run is 200.
 pub const WORKLOADS: usize = 256;
 
+/// Kernel modules loaded at once; a distribution's desktop has 150.
+pub const MODULES: usize = 256;
+
 /// Filesystems named in `[mount]`.
 pub const MOUNTS: usize = 32;
 
 /// Network interfaces named in `[network]`.
 pub const INTERFACES: usize = 16;
 
-/// Bytes of config text, `/etc/corm.toml` and all drop-ins together: 256
-/// workloads of 256 bytes.
-pub const CONFIG_TEXT: usize = 64 * 1024;
+/// Bytes of config text, `/etc/corm.toml` and all drop-ins together, with their
+/// names: 256 workloads of 256 bytes. Places in it are 16 bits.
+pub const CONFIG_TEXT: usize = 64 * 1024 - 1;
+
+/// Keys, values and tables in a config: 256 workloads of 32.
+pub const CONFIG_NODES: usize = 8192;
+
+/// Tables, arrays and dotted keys inside each other; the schema needs 6.
+pub const CONFIG_DEPTH: u8 = 16;
+
+/// Problems of a config that are printed; the rest is counted. A person mends
+/// the first few and tries again.
+pub const CONFIG_PROBLEMS: u16 = 64;
 
 /// Drop-ins in `/etc/corm.d`, and the main file.
 pub const CONFIG_FILES: usize = 64;
@@ -48,3 +61,31 @@ pub const PATH: usize = 512;
 /// One line of a workload's output. /dev/kmsg takes at most about 1000 bytes a
 /// record (`LOG_LINE_MAX`), less our prefix; a longer line is split with a mark.
 pub const LOG_LINE: usize = 512;
+
+/// Volumes of one workload. Each is a descriptor PID 1 holds while it starts one.
+pub const WORKLOAD_VOLUMES: usize = 32;
+
+/// Steps of a sandbox plan: one a volume, and some thirty for everything else.
+pub const PLAN_STEPS: usize = WORKLOAD_VOLUMES + 40;
+
+/// Bytes of one workload's environment as execve(2) takes it, defaults and NULs included.
+pub const ENVIRONMENT: usize = 8 * 1024;
+
+/// Variables in one workload's environment, defaults and execve(2)'s null included.
+pub const ENVIRONMENT_WORDS: usize = 128;
+
+/// Words of one workload's command, execve(2)'s null included.
+pub const ARGUMENTS: usize = 256;
+
+/// Bytes of workload names masked on the kernel command line (`corm.mask=`), each with its NUL.
+pub const MASKED: usize = 256;
+
+/// Bytes of kernel command line: x86 and arm64 take 2048 (COMMAND_LINE_SIZE), others less.
+pub const COMMAND_LINE: usize = 2048;
+
+/// Bytes of mount options that are handed to a filesystem, with their NUL. The
+/// longest ones known are overlayfs's list of layers.
+pub const MOUNT_DATA: usize = 512;
+
+/// Bytes of /proc/self/mountinfo looked at in one go at the machine's end: 200 mounts or so.
+pub const MOUNT_TABLE: usize = 32 * 1024;

@@ -27,10 +27,36 @@ pub trait Show {
 /// Puts each argument into a [`Sink`], in order.
 #[macro_export]
 macro_rules! put {
-    ($out:expr $(, $piece:expr)* $(,)?) => {{
-        let out: &mut dyn $crate::text::Sink = &mut $out;
-        $($crate::text::Show::show(&$piece, out);)*
-    }};
+    ($out:expr, $($piece:tt)*) => { $crate::pieces!([$crate::text::fill, &mut $out] [] [] $($piece)*) };
+}
+
+/// Calls a function with pieces of text as a template and what goes into it: the
+/// literals in one string, a NUL for each of the others. One call is much less
+/// code than one for each piece, and most of corm's code says something.
+#[macro_export]
+macro_rules! pieces {
+    ([$function:path, $($argument:expr),+] [$($template:tt)*] [$($value:expr),*]) => {
+        $function($($argument,)+ concat!($($template)*), &[$(&$value as &dyn $crate::text::Show),*])
+    };
+    ($call:tt [$($template:tt)*] [$($value:expr),*] $literal:literal $(, $($rest:tt)*)?) => {
+        $crate::pieces!($call [$($template)* $literal,] [$($value),*] $($($rest)*)?)
+    };
+    ($call:tt [$($template:tt)*] [$($value:expr),*] $next:expr $(, $($rest:tt)*)?) => {
+        $crate::pieces!($call [$($template)* "\0",] [$($value,)* $next] $($($rest)*)?)
+    };
+}
+
+/// Puts a template, with each NUL in it replaced by the next value. See [`pieces!`](crate::pieces).
+pub fn fill(out: &mut dyn Sink, template: &str, values: &[&dyn Show]) {
+    let mut values = values.iter();
+    for text in template.as_bytes().split(|byte| *byte == 0) {
+        if !text.is_empty() {
+            out.put(text);
+        }
+        if let Some(value) = values.next() {
+            value.show(out);
+        }
+    }
 }
 
 /// Up to `N` bytes of text.
@@ -262,12 +288,13 @@ pub struct Bytes(pub u64);
 
 impl Show for Bytes {
     fn show(&self, out: &mut dyn Sink) {
-        let units = [(1u64 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
-        for (unit, letter) in units {
-            if self.0 >= unit {
-                let whole = self.0 / unit;
+        // Shifts: a division by a unit from a table could be one by zero, for all the compiler knows.
+        for (shift, letter) in [(40u32, "T"), (30, "G"), (20, "M"), (10, "K")] {
+            let whole = self.0.wrapping_shr(shift);
+            if whole > 0 {
+                let rest = self.0 ^ whole.wrapping_shl(shift);
                 // Below 2^40 * 10, so this cannot overflow.
-                let tenth = (self.0 % unit).saturating_mul(10) / unit;
+                let tenth = rest.saturating_mul(10).wrapping_shr(shift);
                 whole.show(out);
                 if tenth > 0 && whole < 100 {
                     out.put(b".");

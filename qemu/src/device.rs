@@ -14,32 +14,41 @@ use std::sync::Mutex;
 
 /// One build at a time in this process, and each only once: cargo would find out
 /// that nothing changed, but takes a third of a second for it.
-static BUILT: Mutex<BTreeMap<Arch, PathBuf>> = Mutex::new(BTreeMap::new());
+static BUILT: Mutex<BTreeMap<(Arch, &str), PathBuf>> = Mutex::new(BTreeMap::new());
 
 /// The release binary, built if anything changed.
 pub fn release(arch: Arch) -> Result<PathBuf> {
+    once(arch, "corm", "corm")
+}
+
+/// `floor` or `hello` of `bench/`: programs for a guest that corm is measured with.
+pub fn bench(arch: Arch, program: &'static str) -> Result<PathBuf> {
+    once(arch, "corm-bench", program)
+}
+
+fn once(arch: Arch, package: &str, program: &'static str) -> Result<PathBuf> {
     let mut built = BUILT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    if let Some(path) = built.get(&arch) {
+    if let Some(path) = built.get(&(arch, program)) {
         return Ok(path.clone());
     }
-    let path = build(arch, "release", &[])?;
-    built.insert(arch, path.clone());
+    let path = build(arch, package, program, "release", &[])?;
+    built.insert((arch, program), path.clone());
     Ok(path)
 }
 
 /// The same with symbols, and `link` added to the linker's arguments.
 pub fn with_symbols(arch: Arch, link: &[&str]) -> Result<PathBuf> {
-    build(arch, "symbols", link)
+    build(arch, "corm", "corm", "symbols", link)
 }
 
-fn build(arch: Arch, profile: &str, link: &[&str]) -> Result<PathBuf> {
+fn build(arch: Arch, package: &str, program: &str, profile: &str, link: &[&str]) -> Result<PathBuf> {
     let toolchain = toolchain::find(arch)?;
     if let Toolchain::FromSource { rustc: Some(rustc) } = &toolchain {
-        say::doing("Building", format!("corm for {arch} with {} and its `core`", rustc.display()));
+        say::doing("Building", format!("{program} for {arch} with {} and its `core`", rustc.display()));
     } else {
-        say::doing("Building", format!("corm for {arch}"));
+        say::doing("Building", format!("{program} for {arch}"));
     }
-    let mut command = toolchain.cargo("rustc", arch)?;
+    let mut command = toolchain.cargo("rustc", arch, package, program)?;
     command.args(["--quiet", "--profile", profile]);
     if !link.is_empty() {
         command.arg("--").args(link.iter().map(|argument| format!("-Clink-arg={argument}")));
@@ -60,10 +69,10 @@ fn build(arch: Arch, profile: &str, link: &[&str]) -> Result<PathBuf> {
                  `cargo xtask panics --arch {arch}` shows where"
             );
         }
-        anyhow::bail!("corm does not build for {arch}");
+        anyhow::bail!("{program} does not build for {arch}");
     }
     if messages.contains("warning:") {
         eprint!("{messages}");
     }
-    Ok(directories::target().join(arch.triple()).join(profile).join("corm"))
+    Ok(directories::target().join(arch.triple()).join(profile).join(program))
 }

@@ -81,15 +81,15 @@ pub fn find(arch: Arch) -> Result<Toolchain> {
 }
 
 impl Toolchain {
-    /// `cargo SUBCOMMAND` for corm on `arch`. Whatever in our environment would
+    /// `cargo SUBCOMMAND` for a package's program on `arch`. Whatever in our environment would
     /// reach the device build is taken out: when `cargo xtask` runs us, cargo has
     /// put its own settings there, and RUSTFLAGS would replace those of
     /// `.cargo/config.toml`.
-    pub fn cargo(&self, subcommand: &str, arch: Arch) -> Result<Command> {
+    pub fn cargo(&self, subcommand: &str, arch: Arch, package: &str, program: &str) -> Result<Command> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
         clean(&mut command);
-        command.arg(subcommand).args(["--package", "corm", "--bin", "corm", "--target", arch.triple()]);
+        command.arg(subcommand).args(["--package", package, "--bin", program, "--target", arch.triple()]);
         command.arg("--target-dir").arg(crate::directories::target());
         command.current_dir(crate::directories::repository());
         let Toolchain::FromSource { rustc } = self else { return Ok(command) };

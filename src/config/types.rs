@@ -84,6 +84,20 @@ impl Config {
         edges: Vec::new(),
     };
 
+    /// Makes it [`EMPTY`](Self::EMPTY) in place: it is too large for a stack.
+    pub fn clear(&mut self) {
+        self.system = System::DEFAULT;
+        self.mounts.clear();
+        self.interfaces.clear();
+        self.workloads.clear();
+        self.strings.clear();
+        self.words.clear();
+        self.pairs.clear();
+        self.volumes.clear();
+        self.edges.clear();
+    }
+
+    #[inline(never)]
     pub fn bytes(&self, string: Str) -> &[u8] {
         let start = string.at as usize;
         self.strings.get(start..start.saturating_add(string.len as usize)).unwrap_or(&[])

@@ -1,15 +1,26 @@
 //! What corm says, and where it goes.
 //!
 //! [`error!`](crate::error), [`warn!`](crate::warn) and [`info!`](crate::info)
-//! take pieces of text as [`put!`](crate::put) does. As PID 1 a line goes to the
-//! kernel log, and to the console once; anywhere else it goes to stderr behind
-//! `corm: `. Descriptors are kept as numbers in atomics: there is one thread,
-//! and nothing here may wait, fail or allocate.
+//! take pieces of text as [`put!`](crate::put) does. Until [`start`] is called
+//! lines go to stderr behind `corm: `. PID 1 calls it, and from then on:
+//!
+//! - every line goes to the kernel log, which outlives everything;
+//! - every line a person should see goes to the console *once*. Some levels the
+//!   kernel prints on its consoles itself (`console_loglevel`): those it prints,
+//!   the others corm writes to /dev/console in the same form.
+//!
+//! A console that cannot take a line at once does not get it, and the next line
+//! it does get says how many are missing: a slow serial line must never hold up
+//! PID 1. State is a few atomics: there is one thread, and nothing here waits,
+//! fails or allocates.
+
+pub mod capture;
 
 use crate::limits;
-use crate::sys::{BorrowedFd, io};
-use crate::text::{Show, Sink, Text};
-use core::sync::atomic::{AtomicI32, AtomicU8, Ordering};
+use crate::sys::fs::{self, Open};
+use crate::sys::{BorrowedFd, OwnedFd, clock, io, kernel_log};
+use crate::text::{self, Right, Show, Sink, Text, Zeros};
+use core::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering::Relaxed};
 
 /// Severities as in syslog(3); a smaller number is worse.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -17,6 +28,8 @@ use core::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 pub enum Level {
     Error = 3,
     Warn = 4,
+    /// What a workload writes to stderr.
+    Notice = 5,
     Info = 6,
     Debug = 7,
 }
@@ -26,26 +39,29 @@ pub type Line = Text<{ limits::LOG_LINE }>;
 
 #[macro_export]
 macro_rules! error {
-    ($($piece:expr),+ $(,)?) => { $crate::say!($crate::log::Level::Error, $($piece),+) };
+    ($($piece:tt)+) => { $crate::say!($crate::log::Level::Error, $($piece)+) };
 }
 
 #[macro_export]
 macro_rules! warn {
-    ($($piece:expr),+ $(,)?) => { $crate::say!($crate::log::Level::Warn, $($piece),+) };
+    ($($piece:tt)+) => { $crate::say!($crate::log::Level::Warn, $($piece)+) };
 }
 
 #[macro_export]
 macro_rules! info {
-    ($($piece:expr),+ $(,)?) => { $crate::say!($crate::log::Level::Info, $($piece),+) };
+    ($($piece:tt)+) => { $crate::say!($crate::log::Level::Info, $($piece)+) };
 }
 
 #[macro_export]
 macro_rules! say {
-    ($level:expr, $($piece:expr),+ $(,)?) => {{
-        let mut line = $crate::log::Line::new();
-        $crate::put!(line, $($piece),+);
-        $crate::log::emit($level, "corm", line.as_bytes());
-    }};
+    ($level:expr, $($piece:tt)+) => { $crate::pieces!([$crate::log::say, $level] [] [] $($piece)+) };
+}
+
+/// Says one line in corm's own name. Called through the macros.
+pub fn say(level: Level, template: &str, values: &[&dyn Show]) {
+    let mut line = Line::new();
+    text::fill(&mut line, template, values);
+    emit(level, b"corm", line.as_bytes());
 }
 
 const NONE: i32 = -1;
@@ -53,17 +69,149 @@ static KMSG: AtomicI32 = AtomicI32::new(NONE);
 static CONSOLE: AtomicI32 = AtomicI32::new(NONE);
 /// The kernel prints records with a level below this on its consoles itself.
 static KERNEL_PRINTS_BELOW: AtomicU8 = AtomicU8::new(0);
+/// Lines with a level above this do not reach the console.
+static SHOW_UP_TO: AtomicU8 = AtomicU8::new(Level::Info as u8);
+/// Lines the console had no room for since the last one it took.
+static MISSED: AtomicU32 = AtomicU32::new(0);
 
-/// Sends one line, without its newline, in the name of corm or a workload.
-///
-/// A console that cannot take it at once does not get it: the kernel log has it.
-pub fn emit(level: Level, source: &str, line: &[u8]) {
-    // The real thing comes with PID 1; until then, stderr.
-    let _ = (level, &KMSG, &CONSOLE, &KERNEL_PRINTS_BELOW, Ordering::Relaxed);
-    let mut out = Text::<{ limits::LOG_LINE + 64 }>::new();
-    source.show(&mut out);
+/// Where PID 1's lines go from now on. `show`: the least important level that
+/// the console gets; `None`: nothing. `leave_kernel`: the kernel command line
+/// has a word on what the kernel itself prints, so that stays.
+pub fn start(show: Option<Level>, leave_kernel: bool) {
+    SHOW_UP_TO.store(show.map_or(0, |level| level as u8), Relaxed);
+    let (cwd, how) = (BorrowedFd::CWD, Open::WRITE | Open::NON_BLOCKING);
+    if KMSG.load(Relaxed) == NONE
+        && let Ok(kmsg) = fs::open(cwd, c"/dev/kmsg", how)
+    {
+        KMSG.store(kmsg.into_number(), Relaxed);
+        // Without this the kernel drops all but ten lines in five seconds. It wants
+        // the newline, and refuses where its command line has decided otherwise,
+        // which is fine.
+        let _ = fs::write_file(cwd, c"/proc/sys/kernel/printk_devkmsg", b"on\n");
+        KERNEL_PRINTS_BELOW.store(settle_console_level(leave_kernel), Relaxed);
+    }
+    open_console();
+}
+
+/// From here on the kernel prints errors and worse. Its chatter, a page of it for
+/// each out-of-memory kill, stays in the log, and our own lines reach the console
+/// without its help, which would make PID 1 wait for a serial line. Returns the
+/// level below which it prints.
+fn settle_console_level(leave: bool) -> u8 {
+    const PRINT_ERRORS: u8 = Level::Error as u8 + 1;
+    let mut buffer = [0u8; 32];
+    let printk = fs::read_file(BorrowedFd::CWD, c"/proc/sys/kernel/printk", &mut buffer);
+    let digit = printk.ok().and_then(|text| text.first().copied()).unwrap_or(b'7');
+    let level = digit.saturating_sub(b'0');
+    if leave || level <= PRINT_ERRORS || kernel_log::set_console_level(PRINT_ERRORS).is_err() {
+        return level;
+    }
+    PRINT_ERRORS
+}
+
+/// Opens /dev/console, again if need be: some consoles appear with a module.
+pub fn open_console() {
+    let how = Open::WRITE | Open::NON_BLOCKING | Open::NO_CTTY;
+    if let Ok(console) = fs::open(BorrowedFd::CWD, c"/dev/console", how) {
+        let old = CONSOLE.swap(console.into_number(), Relaxed);
+        if old != NONE {
+            drop(OwnedFd::from_number(old));
+        }
+    }
+}
+
+/// Sends one line, without its newline, in the name of corm or of a workload.
+pub fn emit(level: Level, source: &[u8], line: &[u8]) {
+    let kmsg = KMSG.load(Relaxed);
+    let console = CONSOLE.load(Relaxed);
+    if kmsg == NONE && console == NONE {
+        let mut out = Record::new();
+        put_line(&mut out, source, line);
+        // There is nobody left to tell.
+        let _ = io::write(BorrowedFd::STDERR, out.as_bytes());
+        return;
+    }
+    let mut in_kernel_log = false;
+    if kmsg != NONE {
+        /// LOG_DAEMON of syslog(3), as printk's records carry it.
+        const FACILITY: u8 = 3 << 3;
+        let mut out = Record::new();
+        crate::put!(out, "<", FACILITY | level as u8, ">");
+        put_line(&mut out, source, line);
+        in_kernel_log = io::write(BorrowedFd::from_number(kmsg), out.as_bytes()).is_ok();
+    }
+    let kernel_prints = in_kernel_log && (level as u8) < KERNEL_PRINTS_BELOW.load(Relaxed);
+    if console != NONE && !kernel_prints && level as u8 <= SHOW_UP_TO.load(Relaxed) {
+        write_console(BorrowedFd::from_number(console), source, line);
+    }
+}
+
+/// A line with its priority or time, its source, and its newline.
+type Record = Text<{ limits::LOG_LINE + 96 }>;
+
+fn put_line(out: &mut Record, source: &[u8], line: &[u8]) {
+    out.put(source);
     out.put(b": ");
     out.put(line);
     out.put(b"\n");
-    let _ = io::write(BorrowedFd::STDERR, out.as_bytes());
+}
+
+/// In printk's form: `[    1.234567] web: line`.
+fn write_console(console: BorrowedFd, source: &[u8], line: &[u8]) {
+    let mut out = Record::new();
+    let micros = clock::monotonic_nanos() / 1000;
+    crate::put!(out, "[", Right(micros / 1_000_000, 5), ".", Zeros(micros % 1_000_000, 6), "] ");
+    let missed = MISSED.load(Relaxed);
+    if missed > 0 {
+        let head = out.clone();
+        crate::put!(out, "corm: the console was too slow for ", missed, " lines; the kernel log has them\n");
+        if io::write(console, out.as_bytes()).is_err() {
+            MISSED.store(missed.saturating_add(1), Relaxed);
+            return;
+        }
+        MISSED.store(0, Relaxed);
+        out = head;
+    }
+    out.put(source);
+    out.put(b": ");
+    Printable(line).show(&mut out);
+    out.put(b"\n");
+    // A short write is a torn line: the newline is what must not be missing.
+    match io::write(console, out.as_bytes()) {
+        Ok(count) if count == out.len() => {}
+        _ => MISSED.store(MISSED.load(Relaxed).saturating_add(1), Relaxed),
+    }
+}
+
+/// Bytes with control characters spelled out (`\x1b`), so that no workload
+/// plays tricks on the console's terminal; the kernel log does the same.
+struct Printable<'a>(&'a [u8]);
+
+impl Show for Printable<'_> {
+    fn show(&self, out: &mut dyn Sink) {
+        let control = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f;
+        let mut rest = self.0;
+        while let Some(at) = rest.iter().position(control) {
+            let (text, from_control) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+            out.put(text);
+            let Some((byte, after)) = from_control.split_first() else { return };
+            let digit =
+                |half: u8| if half < 10 { b'0'.wrapping_add(half) } else { b'a'.wrapping_add(half - 10) };
+            out.put(&[b'\\', b'x', digit(byte >> 4), digit(byte & 15)]);
+            rest = after;
+        }
+        out.put(rest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_spelled_out() {
+        let mut out = Text::<64>::new();
+        Printable(b"a\x1b[2J\tb\x7f").show(&mut out);
+        assert_eq!(out.as_str(), "a\\x1b[2J\tb\\x7f");
+    }
 }

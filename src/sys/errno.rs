@@ -10,15 +10,12 @@ macro_rules! known {
     ($($name:ident $text:literal)*) => {
         impl Errno {
             $(pub const $name: Errno = Errno(libc::$name as u16);)*
-
-            /// The symbol and the sentence, for those that corm can meet.
-            fn words(self) -> Option<(&'static str, &'static str)> {
-                match self {
-                    $(Errno::$name => Some((stringify!($name), $text)),)*
-                    _ => None,
-                }
-            }
         }
+
+        static NUMBERS: &[u16] = &[$(libc::$name as u16),*];
+        /// In the same order, each with a NUL behind it: one text instead of a
+        /// table of pointers into it.
+        static WORDS: &str = concat!($($text, " (", stringify!($name), ")\0"),*);
     };
 }
 
@@ -67,6 +64,7 @@ known! {
     EADDRNOTAVAIL "address not available"
     ENETDOWN "network is down"
     ENETUNREACH "network is unreachable"
+    EAFNOSUPPORT "address family not supported"
     ENOBUFS "no buffer space"
     ETIMEDOUT "timed out"
     ECONNREFUSED "connection refused"
@@ -89,19 +87,16 @@ impl Errno {
     }
 
     pub(super) fn from_syscall(errno: syscalls::Errno) -> Errno {
-        Errno::from_raw(u16::try_from(errno.into_raw()).unwrap_or(0))
+        // The kernel's are 1 to 4095, and this is in every system call: no checks.
+        Errno(errno.into_raw() as u16)
     }
 }
 
 impl Show for Errno {
     fn show(&self, out: &mut dyn Sink) {
-        match self.words() {
-            Some((name, sentence)) => {
-                out.put(sentence.as_bytes());
-                out.put(b" (");
-                out.put(name.as_bytes());
-                out.put(b")");
-            }
+        let mut words = NUMBERS.iter().zip(WORDS.as_bytes().split(|byte| *byte == 0));
+        match words.find(|(number, _)| **number == self.0) {
+            Some((_, words)) => out.put(words),
             None => {
                 out.put(b"errno ");
                 u64::from(self.0).show(out);

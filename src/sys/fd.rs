@@ -37,6 +37,7 @@ impl OwnedFd {
 }
 
 impl Drop for OwnedFd {
+    #[inline(never)] // At every early return there is one.
     fn drop(&mut self) {
         // close(2): the descriptor is gone whatever is returned, so there is nothing to handle.
         // SAFETY: no pointers; `self.0` is owned and not used again.
@@ -69,4 +70,19 @@ impl BorrowedFd<'_> {
         // SAFETY: no pointers.
         unsafe { call!(fcntl, self.0, libc::F_DUPFD_CLOEXEC, LOWEST) }.map(OwnedFd::from_return)
     }
+
+    /// dup3(2) onto a given number, which execve(2) keeps open. Whatever was
+    /// open there is closed. EINVAL if it is that number already.
+    pub fn duplicate_onto(self, number: i32) -> Result<(), Errno> {
+        // SAFETY: no pointers.
+        unsafe { call!(dup3, self.0, number, 0) }.map(drop)
+    }
+}
+
+/// close_range(2) with CLOSE_RANGE_CLOEXEC, Linux 5.11: execve(2) closes every
+/// descriptor from `first` on.
+pub fn close_on_exec_from(first: i32) -> Result<(), Errno> {
+    const CLOSE_RANGE_CLOEXEC: u32 = 4;
+    // SAFETY: no pointers.
+    unsafe { call!(close_range, first, u32::MAX, CLOSE_RANGE_CLOEXEC) }.map(drop)
 }

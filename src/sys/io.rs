@@ -43,3 +43,16 @@ pub enum PipeFlags {
     Blocking = 0,
     NonBlocking = libc::O_NONBLOCK,
 }
+
+/// fcntl(2) F_SETFL: reads and writes wait. For a descriptor of one's own;
+/// other status flags are cleared.
+pub fn set_blocking(fd: BorrowedFd) -> Result<(), Errno> {
+    // SAFETY: no pointers.
+    unsafe { call!(fcntl, fd.number(), libc::F_SETFL, 0) }.map(drop)
+}
+
+/// fcntl(2) F_SETFL: reads and writes return EAGAIN instead of waiting.
+pub fn set_non_blocking(fd: BorrowedFd) -> Result<(), Errno> {
+    // SAFETY: no pointers.
+    unsafe { call!(fcntl, fd.number(), libc::F_SETFL, libc::O_NONBLOCK) }.map(drop)
+}

@@ -1,5 +1,5 @@
-//! The four functions the compiler calls on its own: memcpy, memmove, memset,
-//! memcmp (and bcmp).
+//! The functions the compiler calls on its own: memcpy, memmove, memset, memcmp
+//! (and bcmp), and strlen, which is how `core` measures a C string.
 //!
 //! The musl targets that rustup ships expect them from musl; corm links no
 //! libc. They are assembly because a Rust loop would be recognised as a memcpy
@@ -62,6 +62,21 @@ mod machine {
             "ret",
             "3:",
             "xor eax, eax",
+            "ret",
+        )
+    }
+
+    #[unsafe(naked)]
+    #[unsafe(no_mangle)]
+    extern "C" fn strlen(text: *const u8) -> usize {
+        naked_asm!(
+            "xor eax, eax",
+            "2:",
+            "cmp byte ptr [rdi + rax], 0",
+            "je 3f",
+            "inc rax",
+            "jmp 2b",
+            "3:",
             "ret",
         )
     }
@@ -147,6 +162,27 @@ mod machine {
             "ret",
         )
     }
+
+    #[unsafe(naked)]
+    #[unsafe(no_mangle)]
+    extern "C" fn strlen(text: *const u8) -> usize {
+        naked_asm!(
+            "mov x1, x0",
+            "2:",
+            "ldrb w2, [x1], #1",
+            "cbnz w2, 2b",
+            "sub x0, x1, x0",
+            "sub x0, x0, #1",
+            "ret"
+        )
+    }
+
+    /// compiler_builtins' atomics ask the C library which instructions the
+    /// processor has; 0 says none but the base ones, which is right everywhere.
+    #[unsafe(no_mangle)]
+    extern "C" fn getauxval(_kind: usize) -> usize {
+        0
+    }
 }
 
 #[cfg(target_arch = "arm")]
@@ -216,6 +252,21 @@ mod machine {
             "3:",
             "mov r0, #0",
             "bx lr",
+        )
+    }
+
+    #[unsafe(naked)]
+    #[unsafe(no_mangle)]
+    extern "C" fn strlen(text: *const u8) -> usize {
+        naked_asm!(
+            "mov r1, r0",
+            "2:",
+            "ldrb r2, [r1], #1",
+            "cmp r2, #0",
+            "bne 2b",
+            "sub r0, r1, r0",
+            "sub r0, r0, #1",
+            "bx lr"
         )
     }
 

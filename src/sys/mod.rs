@@ -9,15 +9,29 @@
 //! No function here decides anything or logs anything.
 #![allow(unsafe_code)]
 
+pub mod block;
 pub mod cell;
+pub mod children;
+pub mod clock;
+pub mod credentials;
 pub mod entry;
 mod errno;
+pub mod event;
 pub mod fd;
+pub mod fs;
+pub mod interface;
 pub mod io;
+pub mod kernel_log;
+pub mod machine;
 #[cfg(target_env = "musl")]
 mod mem;
+pub mod module;
+pub mod mount;
 mod panic;
+pub mod power;
 pub mod process;
+pub mod time;
+pub mod tty;
 
 pub use entry::Args;
 pub use errno::Errno;

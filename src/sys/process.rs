@@ -1,6 +1,10 @@
-//! Processes: ending them, and being one.
+//! Processes: making them, becoming another program, ending.
 
-use super::call;
+use super::{BorrowedFd, Errno, call};
+use core::ffi::{CStr, c_char};
+use core::marker::PhantomData;
+use core::ops::BitOr;
+use core::ptr;
 
 /// exit_group(2).
 pub fn exit(status: u8) -> ! {
@@ -8,4 +12,194 @@ pub fn exit(status: u8) -> ! {
         // SAFETY: no pointers; does not return.
         let _ = unsafe { call!(exit_group, usize::from(status)) };
     }
+}
+
+/// CLONE_NEW* flags, for [`clone`] and [`unshare`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Namespaces(u32);
+
+impl Namespaces {
+    pub const NONE: Self = Namespaces(0);
+    pub const MOUNT: Self = Namespaces(libc::CLONE_NEWNS as u32);
+    pub const CGROUP: Self = Namespaces(libc::CLONE_NEWCGROUP as u32);
+    pub const UTS: Self = Namespaces(libc::CLONE_NEWUTS as u32);
+    pub const IPC: Self = Namespaces(libc::CLONE_NEWIPC as u32);
+    pub const PID: Self = Namespaces(libc::CLONE_NEWPID as u32);
+    pub const NETWORK: Self = Namespaces(libc::CLONE_NEWNET as u32);
+}
+
+impl BitOr for Namespaces {
+    type Output = Namespaces;
+    fn bitor(self, other: Namespaces) -> Namespaces {
+        Namespaces(self.0 | other.0)
+    }
+}
+
+/// Which side of [`clone`] this is.
+pub enum Cloned {
+    Parent(u32),
+    Child,
+}
+
+/// clone3(2), Linux 5.3: a child with a copy of this memory, in new namespaces
+/// and, from its first instruction on, in `cgroup` (CLONE_INTO_CGROUP, 5.7).
+/// Signal handlers are not inherited (CLONE_CLEAR_SIGHAND, 5.5); the signal mask
+/// and ignored signals are. The child ends with SIGCHLD.
+///
+/// EAGAIN: a pids limit. ENOSPC: too many namespaces. EBUSY: `cgroup` hands out
+/// controllers to children of its own. ENOMEM also: the pid namespace is dying.
+pub fn clone(namespaces: Namespaces, cgroup: Option<BorrowedFd>) -> Result<Cloned, Errno> {
+    const CLEAR_SIGHAND: u64 = 0x1_0000_0000;
+    const INTO_CGROUP: u64 = 0x2_0000_0000;
+    /// struct clone_args, version 2 (Linux 5.7).
+    #[repr(C)]
+    struct CloneArgs {
+        flags: u64,
+        pidfd: u64,
+        child_tid: u64,
+        parent_tid: u64,
+        exit_signal: u64,
+        stack: u64,
+        stack_size: u64,
+        tls: u64,
+        set_tid: u64,
+        set_tid_size: u64,
+        cgroup: u64,
+    }
+    let arguments = CloneArgs {
+        flags: u64::from(namespaces.0) | CLEAR_SIGHAND | if cgroup.is_some() { INTO_CGROUP } else { 0 },
+        pidfd: 0,
+        child_tid: 0,
+        parent_tid: 0,
+        exit_signal: libc::SIGCHLD as u64,
+        stack: 0,
+        stack_size: 0,
+        tls: 0,
+        set_tid: 0,
+        set_tid_size: 0,
+        cgroup: cgroup.map_or(0, |fd| fd.number() as u32 as u64),
+    };
+    // SAFETY: `arguments` is readable for the size given. Memory is not shared (no CLONE_VM), so
+    // the child returns here on a stack of its own; corm has one thread, so no lock is left held.
+    let pid = unsafe { call!(clone3, &raw const arguments, size_of::<CloneArgs>()) }?;
+    Ok(if pid == 0 { Cloned::Child } else { Cloned::Parent(pid as u32) })
+}
+
+/// unshare(2).
+pub fn unshare(namespaces: Namespaces) -> Result<(), Errno> {
+    // SAFETY: no pointers.
+    unsafe { call!(unshare, namespaces.0) }.map(drop)
+}
+
+/// setsid(2): a session of its own, without a terminal.
+pub fn new_session() -> Result<(), Errno> {
+    // SAFETY: no pointers.
+    unsafe { call!(setsid) }.map(drop)
+}
+
+/// TIOCSCTTY: `terminal` becomes the controlling one of the caller's session,
+/// also when another session has it (which takes CAP_SYS_ADMIN). ENOTTY: no terminal.
+pub fn set_controlling_terminal(terminal: BorrowedFd) -> Result<(), Errno> {
+    const STEAL: usize = 1;
+    // SAFETY: no pointers.
+    unsafe { call!(ioctl, terminal.number(), libc::TIOCSCTTY as usize, STEAL) }.map(drop)
+}
+
+/// umask(2); returns the one before.
+pub fn set_umask(mask: u32) -> u32 {
+    // SAFETY: no pointers. umask(2) cannot fail.
+    unsafe { call!(umask, mask) }.map_or(0o022, |old| old as u32)
+}
+
+/// rt_sigaction(2): no signal is ignored any more. For modes that somebody
+/// else started; the kernel starts PID 1 with nothing ignored.
+pub fn default_signals() {
+    const LAST: usize = 64;
+    /// As large as the largest of the three architectures' struct sigaction; all zero is SIG_DFL.
+    const ACTION: [u64; 4] = [0; 4];
+    let no_old = ptr::null::<u64>();
+    for signal in 1..=LAST {
+        // Refused for SIGKILL and SIGSTOP, which cannot be ignored.
+        // SAFETY: `ACTION` is readable and larger than a struct sigaction; no old one is asked for.
+        let _ = unsafe { call!(rt_sigaction, signal, ACTION.as_ptr(), no_old, size_of::<u64>()) };
+    }
+}
+
+/// prlimit64(2) on the caller: both the soft and the hard limit.
+pub fn set_limit(resource: Resource, value: u64) -> Result<(), Errno> {
+    /// struct rlimit64.
+    #[repr(C)]
+    struct Limit {
+        soft: u64,
+        hard: u64,
+    }
+    let limit = Limit { soft: value, hard: value };
+    let no_old = ptr::null::<Limit>();
+    // SAFETY: `limit` is readable as a struct rlimit64; no old limit is asked for.
+    unsafe { call!(prlimit64, 0, resource as u32, &raw const limit, no_old) }.map(drop)
+}
+
+/// RLIMIT_*, the same on the three architectures.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Resource {
+    FileSize = 1,
+    Stack = 3,
+    Core = 4,
+    Files = 7,
+    LockedMemory = 8,
+}
+
+/// The null-terminated arrays of strings that execve(2) takes; room for `N`, the null included.
+pub struct Pointers<'a, const N: usize> {
+    pointers: [*const c_char; N],
+    used: usize,
+    strings: PhantomData<&'a CStr>,
+}
+
+impl<'a, const N: usize> Pointers<'a, N> {
+    pub fn new() -> Self {
+        Pointers { pointers: [ptr::null(); N], used: 0, strings: PhantomData }
+    }
+
+    /// False if it is full: the last place is the null's.
+    #[must_use]
+    pub fn push(&mut self, string: &'a CStr) -> bool {
+        if self.used.saturating_add(1) >= N {
+            return false;
+        }
+        let Some(place) = self.pointers.get_mut(self.used) else { return false };
+        *place = string.as_ptr();
+        self.used = self.used.saturating_add(1);
+        true
+    }
+}
+
+impl<const N: usize> Default for Pointers<'_, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// execve(2). Returns only with what went wrong. ENOENT also means that the
+/// interpreter or dynamic loader which `program` names is missing.
+pub fn execute<const A: usize, const E: usize>(
+    program: &CStr,
+    arguments: &Pointers<A>,
+    environment: &Pointers<E>,
+) -> Errno {
+    const { assert!(A > 0 && E > 0) };
+    let (arguments, environment) = (arguments.pointers.as_ptr(), environment.pointers.as_ptr());
+    // SAFETY: `program` is NUL-terminated; `push` keeps both arrays null-terminated, and the
+    // strings they point to live as long as `Pointers` does, which is past the call.
+    match unsafe { call!(execve, program.as_ptr(), arguments, environment) } {
+        Ok(_) => Errno::EIO,
+        Err(errno) => errno,
+    }
+}
+
+/// getpid(2).
+pub fn id() -> u32 {
+    // SAFETY: no pointers; it cannot fail.
+    unsafe { call!(getpid) }.unwrap_or(0) as u32
 }

@@ -1,10 +1,13 @@
 //! `cargo xtask bench`: figures, which are looked at and never pass or fail.
 
-use anyhow::{Result, bail};
+mod boot;
+
+use crate::common::BoardArg;
+use anyhow::Result;
 use clap::{Args, Subcommand};
 use std::process::ExitCode;
 
-/// Measure corm in QEMU.
+/// Measure corm in QEMU
 #[derive(Args)]
 pub struct Bench {
     #[command(subcommand)]
@@ -13,14 +16,24 @@ pub struct Bench {
 
 #[derive(Subcommand)]
 enum Scenario {
-    /// From the kernel's "Run /init" to a first workload's first line; PID 1's memory; poweroff.
-    Boot,
+    /// From the kernel's "Run /init" to a first workload's first line; PID 1's memory; poweroff
+    Boot {
+        #[command(flatten)]
+        board: BoardArg,
+        /// How often each is measured; the median counts
+        #[arg(long, default_value_t = 3)]
+        runs: usize,
+        /// One JSON value instead of a table
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 impl Bench {
     pub fn run(self) -> Result<ExitCode> {
         match self.scenario {
-            Scenario::Boot => bail!("`bench boot` is not written yet"),
+            Scenario::Boot { board, runs, json } => boot::run(&board.load()?, runs, json)?,
         }
+        Ok(ExitCode::SUCCESS)
     }
 }

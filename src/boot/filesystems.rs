@@ -1,0 +1,213 @@
+//! The filesystems of `[mount]`.
+//!
+//! Parents before children, whatever the config's order. The option words of
+//! mount(8) that are flags become flags; the rest goes to the filesystem, which
+//! knows its own. A filesystem the kernel does not know is looked for among its
+//! modules once: nobody else would load it, since an appliance has no modprobe.
+
+use super::late::Patience;
+use super::modules::Modules;
+use crate::config::{Config, Mount};
+use crate::sys::fs::{self, Follow};
+use crate::sys::mount::{self, Flags};
+use crate::sys::{BorrowedFd, Errno};
+use crate::text::{Show, Sink, Text};
+use crate::{error, limits};
+use core::ffi::CStr;
+
+const CWD: BorrowedFd = BorrowedFd::CWD;
+
+/// Mounts them all; false if a `required` one is missing.
+pub(super) fn mount_all(config: &Config, patience: &mut Patience) -> bool {
+    let mut complete = true;
+    let deepest = config.mounts.iter().map(|mount| depth(config, mount)).max().unwrap_or(0);
+    for level in 0..=deepest {
+        for mount in config.mounts.iter().filter(|mount| depth(config, mount) == level) {
+            if let Err(failure) = mount_one(config, mount, patience) {
+                let (target, source) = (config.bytes(mount.target), config.bytes(mount.source));
+                let required = if mount.required { "; it is required" } else { "" };
+                error!("mount ", target, " from ", source, ": ", failure, required);
+                complete &= !mount.required;
+            }
+        }
+    }
+    complete
+}
+
+fn depth(config: &Config, mount: &Mount) -> usize {
+    let path = config.bytes(mount.target);
+    path.split(|&byte| byte == b'/').filter(|part| !part.is_empty()).count()
+}
+
+enum Failure {
+    NoDevice,
+    TooLong,
+    Directory(Errno),
+    Mount(Errno),
+}
+
+impl Show for Failure {
+    fn show(&self, out: &mut dyn Sink) {
+        let (what, errno, hint) = match self {
+            Failure::NoDevice => return crate::put!(*out, "no such device after ", Patience::SECONDS, "s"),
+            Failure::TooLong => return out.put(b"its options are too long"),
+            Failure::Directory(errno) => ("cannot make the directory: ", errno, ""),
+            Failure::Mount(errno) => (
+                "",
+                errno,
+                match *errno {
+                    Errno::EINVAL => {
+                        ": another filesystem, or options it does not know; the kernel log may say more"
+                    }
+                    Errno::ENODEV => ": its type is neither in this kernel nor among its modules",
+                    _ => "",
+                },
+            ),
+        };
+        crate::put!(*out, what, errno, hint);
+    }
+}
+
+fn mount_one(config: &Config, mount: &Mount, patience: &mut Patience) -> Result<(), Failure> {
+    let target = config.c_str(mount.target);
+    let source = config.c_str(mount.source);
+    let mut options = Options::new();
+    for word in config.words(mount.options) {
+        options.add(config.bytes(*word)).map_err(|TooLong| Failure::TooLong)?;
+    }
+    if source.to_bytes().starts_with(b"/dev/")
+        && !patience.wait_for(&mut || fs::stat(CWD, source, Follow::Yes).is_ok())
+    {
+        return Err(Failure::NoDevice);
+    }
+    make_directories(target).map_err(Failure::Directory)?;
+    let kind = config.c_str(mount.kind);
+    options.mount(source, target, kind).map_err(Failure::Mount)
+}
+
+/// What the option words of an fstab come to.
+struct Options {
+    flags: Flags,
+    data: Text<{ limits::MOUNT_DATA }>,
+}
+
+struct TooLong;
+
+/// The words that are flags; those that say what is so anyway are none.
+static FLAGS: [(&[u8], Flags); 23] = [
+    (b"defaults", Flags::NONE),
+    (b"rw", Flags::NONE),
+    (b"suid", Flags::NONE),
+    (b"dev", Flags::NONE),
+    (b"exec", Flags::NONE),
+    (b"async", Flags::NONE),
+    (b"atime", Flags::NONE),
+    (b"auto", Flags::NONE),
+    (b"_netdev", Flags::NONE),
+    (b"ro", Flags::READ_ONLY),
+    (b"nosuid", Flags::NO_SUID),
+    (b"nodev", Flags::NO_DEV),
+    (b"noexec", Flags::NO_EXEC),
+    (b"sync", Flags::SYNCHRONOUS),
+    (b"dirsync", Flags::DIRECTORY_SYNC),
+    (b"noatime", Flags::NO_ATIME),
+    (b"nodiratime", Flags::NO_DIR_ATIME),
+    (b"relatime", Flags::RELATIVE_ATIME),
+    (b"strictatime", Flags::STRICT_ATIME),
+    (b"lazytime", Flags::LAZY_TIME),
+    (b"nosymfollow", Flags::NO_SYMLINK_FOLLOW),
+    (b"bind", Flags::BIND),
+    (b"rbind", Flags::both(Flags::BIND, Flags::RECURSIVE)),
+];
+
+impl Options {
+    fn new() -> Options {
+        Options { flags: Flags::NONE, data: Text::new() }
+    }
+
+    fn add(&mut self, word: &[u8]) -> Result<(), TooLong> {
+        if let Some((_, flags)) = FLAGS.iter().find(|(name, _)| *name == word) {
+            self.flags = self.flags | *flags;
+            return Ok(());
+        }
+        // A comma before it and a NUL behind the last one.
+        if self.data.len().saturating_add(word.len()).saturating_add(2) > limits::MOUNT_DATA {
+            return Err(TooLong);
+        }
+        if !self.data.is_empty() {
+            self.data.put(b",");
+        }
+        self.data.put(word);
+        Ok(())
+    }
+
+    fn mount(&mut self, source: &CStr, target: &CStr, kind: &CStr) -> Result<(), Errno> {
+        let flags = self.flags;
+        let data = if self.data.is_empty() { None } else { self.data.as_c_str() };
+        let result = mount::mount(Some(source), target, Some(kind), flags, data);
+        let result = match result {
+            // The kernel does not know the filesystem: perhaps a module does.
+            Err(Errno::ENODEV) if !flags.has(Flags::BIND) => {
+                let Some(modules) = Modules::open() else { return result };
+                modules.load(false, &mut [kind.to_bytes()].into_iter());
+                mount::mount(Some(source), target, Some(kind), flags, data)
+            }
+            result => result,
+        };
+        if flags.has(Flags::BIND) && flags != Flags::BIND {
+            // A bind takes no other flags; they come with a second call.
+            result?;
+            return mount::mount(None, target, None, flags | Flags::REMOUNT, None);
+        }
+        result
+    }
+}
+
+/// mkdir -p.
+fn make_directories(path: &CStr) -> Result<(), Errno> {
+    if fs::stat(CWD, path, Follow::Yes).is_ok() {
+        return Ok(());
+    }
+    let mut made = Text::<{ limits::PATH }>::new();
+    let mut result = Ok(());
+    for part in path.to_bytes().split(|&byte| byte == b'/').filter(|part| !part.is_empty()) {
+        made.put(b"/");
+        made.put(part);
+        result = match made.as_c_str().map(|path| fs::make_directory(CWD, path, 0o755)) {
+            None => return Err(Errno::ENAMETOOLONG),
+            Some(Err(Errno::EEXIST)) => Ok(()),
+            // EROFS and the like where a parent exists: the last one's result counts.
+            Some(result) => result,
+        };
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(words: &[&str]) -> Option<(Flags, std::string::String)> {
+        let mut options = Options::new();
+        for word in words {
+            options.add(word.as_bytes()).ok()?;
+        }
+        Some((options.flags, options.data.as_str().into()))
+    }
+
+    #[test]
+    fn flag_words_become_flags_and_the_rest_is_passed_on() {
+        let (flags, data) = options(&["noatime", "data=ordered", "nosuid", "rw", "errors=panic"]).unwrap();
+        assert!(flags == Flags::NO_ATIME | Flags::NO_SUID);
+        assert_eq!(data, "data=ordered,errors=panic");
+        assert!(options(&[]).unwrap() == (Flags::NONE, "".into()));
+        assert!(options(&["defaults"]).unwrap() == (Flags::NONE, "".into()));
+    }
+
+    #[test]
+    fn options_that_do_not_fit_are_an_error_and_not_cut() {
+        let most = "x".repeat(limits::MOUNT_DATA - 2);
+        assert_eq!(options(&[&most]).unwrap().1, most);
+        assert!(options(&[&most, "y"]).is_none());
+    }
+}

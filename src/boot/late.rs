@@ -1,0 +1,88 @@
+//! The part of a boot that may wait.
+//!
+//! It runs in a child of PID 1 with the same mount and network namespaces, so
+//! what it mounts and turns on is the machine's, and a device that never appears
+//! or a module that hangs costs nobody else anything. All its waiting is for
+//! hardware, and has one end: [`Patience`].
+
+use super::Found;
+use super::modules::Modules;
+use super::{filesystems, interfaces, prepare, stdio};
+use crate::config::Config;
+use crate::limits;
+use crate::sys::{clock, time};
+
+/// Whether there is anything for [`late`] to do.
+pub fn has_late_work(config: &Config) -> bool {
+    !config.system.modules.is_empty() || !config.interfaces.is_empty() || !config.mounts.is_empty()
+}
+
+/// Modules, interfaces, mounts. The exit status of the child it runs in: 0, or
+/// 1 when something `required` failed.
+pub fn late(config: &Config, found: &Found) -> u8 {
+    load_modules(config);
+    if !found.console && !config.system.modules.is_empty() {
+        // virtio_console's ports come some time after the module; a machine
+        // may as well have no console, so this is short, and no line if in vain.
+        Patience::new(CONSOLE).wait_for(&mut || stdio::open_console().is_some());
+    }
+    let mut patience = Patience::new(Patience::SECONDS * 1000);
+    interfaces::configure(config, &mut patience);
+    let complete = filesystems::mount_all(config, &mut patience);
+    u8::from(!complete)
+}
+
+/// Milliseconds in which a console's driver finds its console.
+const CONSOLE: u64 = 500;
+
+/// Modules, and the sysctls that only they brought.
+fn load_modules(config: &Config) {
+    let names = config.words(config.system.modules);
+    if names.is_empty() {
+        return;
+    }
+    let sysctls = config.pairs(config.system.sysctl);
+    let mut missing = [false; limits::PAIRS];
+    for (missing, pair) in missing.iter_mut().zip(sysctls) {
+        *missing = !prepare::has_sysctl(config, pair);
+    }
+    if let Some(modules) = Modules::open() {
+        modules.load(true, &mut names.iter().map(|name| config.bytes(*name)));
+    }
+    for (missing, pair) in missing.iter().zip(sysctls) {
+        if *missing {
+            prepare::write_sysctl(config, pair, false);
+        }
+    }
+}
+
+/// How long hardware is waited for, all of it together.
+pub(super) struct Patience {
+    until: u64,
+}
+
+impl Patience {
+    /// Slow USB disks take 5 to 8 seconds to appear.
+    pub(super) const SECONDS: u64 = 10;
+
+    fn new(millis: u64) -> Patience {
+        Patience { until: clock::now().saturating_add(millis) }
+    }
+
+    /// Waits for `there`, with looks further and further apart: what is there at
+    /// once costs nothing, what comes is seen within a tenth of its own time.
+    pub(super) fn wait_for(&mut self, there: &mut dyn FnMut() -> bool) -> bool {
+        const LONGEST: u64 = 50;
+        let start = clock::now();
+        loop {
+            if there() {
+                return true;
+            }
+            let now = clock::now();
+            if now >= self.until {
+                return false;
+            }
+            time::sleep((now.saturating_sub(start) / 10).clamp(1, LONGEST));
+        }
+    }
+}

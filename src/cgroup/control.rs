@@ -1,0 +1,152 @@
+//! Handing controllers to workloads' cgroups, and asking those what happened.
+
+use super::{Path, c_str, path};
+use crate::config::{Config, WorkloadId};
+use crate::put;
+use crate::sys::fs::{self, Open};
+use crate::sys::{BorrowedFd, Errno, OwnedFd};
+use crate::text::{Show, Sink};
+use core::ffi::CStr;
+
+/// What limits are made of; the others of a kernel are left alone.
+const WANTED: [&str; 5] = ["cpu", "cpuset", "io", "memory", "pids"];
+
+/// Which of those this machine has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Controllers(u8);
+
+impl Controllers {
+    /// The names of those it has not.
+    pub fn missing(self) -> impl Iterator<Item = &'static str> {
+        WANTED.into_iter().zip(0u32..).filter(move |(_, bit)| !self.has(*bit)).map(|(name, _)| name)
+    }
+
+    fn has(self, bit: u32) -> bool {
+        self.0 & 1u8.wrapping_shl(bit) != 0
+    }
+
+    fn read(list: &[u8]) -> Controllers {
+        let mut found = 0;
+        for (name, bit) in WANTED.into_iter().zip(0u32..) {
+            if list.split(u8::is_ascii_whitespace).any(|word| word == name.as_bytes()) {
+                found |= 1u8.wrapping_shl(bit);
+            }
+        }
+        Controllers(found)
+    }
+}
+
+/// Why workloads' cgroups have no controllers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DelegateFailure {
+    /// `None`: there is no cgroup v2 at all.
+    controller: Option<&'static str>,
+    errno: Errno,
+}
+
+impl Show for DelegateFailure {
+    fn show(&self, out: &mut dyn Sink) {
+        match self.controller {
+            Some(name) => {
+                put!(*out, "cannot hand the ", name, " controller to workloads' cgroups: ", self.errno);
+            }
+            None => put!(*out, "cannot limit workloads: no cgroup v2 on /sys/fs/cgroup: ", self.errno),
+        }
+    }
+}
+
+/// Lets cgroups below the root have limits. Once, at boot.
+pub fn delegate() -> Result<Controllers, DelegateFailure> {
+    let mut buffer = [0; 256];
+    let list = fs::read_file(BorrowedFd::CWD, c"/sys/fs/cgroup/cgroup.controllers", &mut buffer)
+        .map_err(|errno| DelegateFailure { controller: None, errno })?;
+    let controllers = Controllers::read(list);
+    let mut result = hand_on(controllers);
+    // Not the machine's root cgroup but some container's, and we are in it.
+    if result == Err(Errno::EBUSY) && step_aside().is_ok() {
+        result = hand_on(controllers);
+    }
+    if result.is_ok() {
+        return Ok(controllers);
+    }
+    // One of them is not to be had (a cpu controller with real-time tasks in the root): the others.
+    let mut failure = None;
+    for (name, bit) in WANTED.into_iter().zip(0u32..) {
+        let one = Controllers(controllers.0 & 1u8.wrapping_shl(bit));
+        if let Err(errno) = hand_on(one) {
+            failure = failure.or(Some(DelegateFailure { controller: Some(name), errno }));
+        }
+    }
+    failure.map_or(Ok(controllers), Err)
+}
+
+fn hand_on(controllers: Controllers) -> Result<(), Errno> {
+    let mut line = Path::new();
+    for (name, _) in WANTED.into_iter().zip(0u32..).filter(|(_, bit)| controllers.has(*bit)) {
+        put!(line, "+", name, " ");
+    }
+    if line.is_empty() {
+        return Ok(());
+    }
+    fs::write_file(BorrowedFd::CWD, c"/sys/fs/cgroup/cgroup.subtree_control", line.as_bytes())
+}
+
+/// Moves this process into a cgroup of its own. No workload can have its name.
+fn step_aside() -> Result<(), Errno> {
+    const OWN: &CStr = c"/sys/fs/cgroup/corm.init";
+    match fs::make_directory(BorrowedFd::CWD, OWN, 0o755) {
+        Ok(()) | Err(Errno::EEXIST) => {}
+        Err(errno) => return Err(errno),
+    }
+    // Process 0 is the one that writes.
+    fs::write_file(BorrowedFd::CWD, c"/sys/fs/cgroup/corm.init/cgroup.procs", b"0")
+}
+
+/// Kills everything in a workload's cgroup at once; cgroup.kill, Linux 5.14.
+pub fn kill(config: &Config, id: WorkloadId) -> Result<(), Errno> {
+    fs::write_file(BorrowedFd::CWD, c_str(&mut path(config, id, "/cgroup.kill"))?, b"1")
+}
+
+/// Whether any process is in a workload's cgroup.
+pub fn is_populated(config: &Config, id: WorkloadId) -> bool {
+    number(config, id, "/cgroup.events", b"populated").is_some_and(|populated| populated != 0)
+}
+
+/// How many of a workload's processes the kernel has killed for want of memory,
+/// since its cgroup was made.
+pub fn oom_kills(config: &Config, id: WorkloadId) -> u32 {
+    number(config, id, "/memory.events", b"oom_kill").map_or(0, |kills| kills.try_into().unwrap_or(u32::MAX))
+}
+
+/// The most memory a workload has had, in bytes; memory.peak, Linux 5.19.
+pub fn peak(config: &Config, id: WorkloadId) -> Option<u64> {
+    number(config, id, "/memory.peak", b"")
+}
+
+/// cgroup.events, which epoll reports as priority data when it changes.
+pub fn open_events(config: &Config, id: WorkloadId) -> Result<OwnedFd, Errno> {
+    fs::open(BorrowedFd::CWD, c_str(&mut path(config, id, "/cgroup.events"))?, Open::READ)
+}
+
+/// Removes a workload's cgroup. EBUSY while a process is in it.
+pub fn remove(config: &Config, id: WorkloadId) -> Result<(), Errno> {
+    fs::remove_directory(BorrowedFd::CWD, c_str(&mut path(config, id, ""))?)
+}
+
+fn number(config: &Config, id: WorkloadId, file: &str, key: &[u8]) -> Option<u64> {
+    let mut buffer = [0; 512];
+    let text = fs::read_file(BorrowedFd::CWD, c_str(&mut path(config, id, file)).ok()?, &mut buffer).ok()?;
+    value_of(text, key)
+}
+
+/// The number behind `key` in "key number" lines; an empty key is a file with
+/// nothing but a number.
+pub(super) fn value_of(text: &[u8], key: &[u8]) -> Option<u64> {
+    text.split(|byte| *byte == b'\n').find_map(|line| {
+        let value = match key {
+            b"" => line,
+            _ => line.strip_prefix(key)?.strip_prefix(b" ")?,
+        };
+        core::str::from_utf8(value).ok()?.parse().ok()
+    })
+}

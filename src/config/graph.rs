@@ -1,0 +1,87 @@
+//! Workloads that wait for each other for ever.
+//!
+//! A depth-first search over `after`, on the tree of values and without
+//! recursion. Each cycle is broken by leaving out the workload whose `after`
+//! closes it; that is done before workloads are read, so nothing has to be
+//! taken back.
+
+use super::source::Sources;
+use super::tree::{Kind, NodeId, Tree};
+use crate::limits;
+use heapless::Vec;
+
+/// Marks of workloads: not seen yet; done with; else, on the path: the entry of
+/// `after` that leads on.
+const NEW: u16 = 0;
+const DONE: u16 = u16::MAX;
+
+/// Calls `found` with the first workload of each cycle and the entry that
+/// closes it, while the marks lead around it, and damages that entry's workload.
+pub(super) fn break_cycles(
+    sources: &Sources,
+    tree: &Tree,
+    workloads: NodeId,
+    found: &mut dyn FnMut(NodeId, NodeId),
+) {
+    let mut path: Vec<NodeId, { limits::WORKLOADS }> = Vec::new();
+    let mut root = tree.first(workloads);
+    while let Some(start) = root {
+        root = tree.next(start);
+        if tree.node(start).mark.get() != NEW {
+            continue;
+        }
+        let mut at = start;
+        let mut entry = first_entry(sources, tree, at);
+        loop {
+            let Some(edge) = entry else {
+                tree.node(at).mark.set(DONE);
+                let Some(back) = path.pop() else { break };
+                at = owner(tree, back);
+                entry = tree.next(back);
+                continue;
+            };
+            entry = tree.next(edge);
+            if tree.node(edge).kind != Kind::Text {
+                continue;
+            }
+            let Ok(to) = tree.find(sources, workloads, tree.node(edge).value) else { continue };
+            tree.node(at).mark.set(edge.0);
+            match tree.node(to).mark.get() {
+                DONE => {}
+                // More workloads than there may be are not searched; they are refused anyway.
+                NEW => {
+                    if path.push(edge).is_ok() {
+                        at = to;
+                        entry = first_entry(sources, tree, at);
+                        // On the path, even before it leads anywhere.
+                        tree.node(at).mark.set(entry.map_or(DONE, |entry| entry.0));
+                    }
+                }
+                _ => {
+                    found(to, edge);
+                    tree.node(at).damaged.set(true);
+                }
+            }
+        }
+    }
+    let mut next = tree.first(workloads);
+    while let Some(workload) = next {
+        tree.node(workload).mark.set(NEW);
+        next = tree.next(workload);
+    }
+}
+
+/// The first string of a workload's `after`; none if the workload is left out anyway.
+fn first_entry(sources: &Sources, tree: &Tree, workload: NodeId) -> Option<NodeId> {
+    let node = tree.node(workload);
+    if node.is_broken() || !node.kind.is_table() {
+        return None;
+    }
+    let after = super::read::named(sources, tree, workload, "after")?;
+    if tree.node(after).kind == Kind::Array { tree.first(after) } else { None }
+}
+
+/// The workload whose `after` that entry is in.
+pub(super) fn owner(tree: &Tree, entry: NodeId) -> NodeId {
+    tree.node(tree.node(entry).parent).parent
+}

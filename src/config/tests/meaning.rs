@@ -1,0 +1,223 @@
+//! What a config comes to, key by key.
+
+use super::*;
+
+#[test]
+fn a_machine_with_everything_reads_as_it_is_written() {
+    let config = fine(
+        r#"
+[system]
+hostname = "edge-01"
+modules = ["virtio_net", "nf-tables"]
+sysctl = { "kernel.panic" = 10, "net.ipv4.ip_forward" = "1" }
+on-failure = "rescue"
+poweroff = "reboot"
+exit-with = "web"
+exit-report = "/dev/vport0p1"
+rescue = ["/bin/sh", "-l"]
+
+[mount."/data"]
+source = "/dev/vda1"
+type = "ext4"
+options = ["noatime", "nosuid"]
+required = true
+
+[network]
+eth0 = { address = "10.0.2.15/24", gateway = "10.0.2.2" }
+
+[workload.broker]
+command = ["/bin/broker"]
+
+[workload.web]
+command = ["/bin/httpd", "-f"]
+root = "/srv/web"
+user = "1000:1001"
+env = { TZ = "UTC" }
+directory = "/www"
+restart = "on-failure"
+backoff = { first = "1s", most = "1m", reset = "1h" }
+after = ["broker"]
+stop = { signal = "RTMIN+3", timeout = "500ms" }
+critical = true
+early = true
+stdio = { stdout = "/dev/ttyS1" }
+namespaces = { pid = "host" }
+network = { mode = "host" }
+
+[workload.web.limits]
+memory = "64M"
+memory-high = "48M"
+swap = 0
+cpu = "50%"
+cpu-weight = 200
+cpus = "0-1,3"
+mems = "0"
+pids = "max"
+files = 99
+core = "max"
+stack = "8M"
+locked-memory = "64K"
+file-size = "1G"
+
+[workload.web.volumes]
+"/www" = { source = "/data/www" }
+"/data" = { source = "/data/web", writable = true }
+"/tmp" = { tmpfs = "8M" }
+"#,
+    );
+    let text = |string: Str| core::str::from_utf8(config.bytes(string)).unwrap();
+    let texts = |list| config.words(list).iter().map(|word| text(*word)).collect::<Vec<_>>();
+    let pairs =
+        |list| config.pairs(list).iter().map(|pair| (text(pair.key), text(pair.value))).collect::<Vec<_>>();
+    let system = &config.system;
+    assert_eq!(system.hostname.map(text), Some("edge-01"));
+    assert_eq!(texts(system.modules), ["virtio_net", "nf-tables"]);
+    assert_eq!(pairs(system.sysctl), [("kernel.panic", "10"), ("net.ipv4.ip_forward", "1")]);
+    assert_eq!(system.on_failure, OnFailure::Rescue);
+    assert_eq!(system.poweroff, FinalAction::Reboot);
+    assert_eq!(system.exit_with, Some(WorkloadId(1)));
+    assert_eq!(system.exit_report.map(text), Some("/dev/vport0p1"));
+    assert_eq!(texts(system.rescue), ["/bin/sh", "-l"]);
+
+    let [mount] = config.mounts.as_slice() else { panic!() };
+    assert_eq!((text(mount.target), text(mount.source), text(mount.kind)), ("/data", "/dev/vda1", "ext4"));
+    assert_eq!((texts(mount.options), mount.required), (vec!["noatime", "nosuid"], true));
+    assert_eq!(config.c_str(mount.target), c"/data");
+
+    let [interface] = config.interfaces.as_slice() else { panic!() };
+    assert_eq!((text(interface.name), interface.address, interface.prefix), ("eth0", [10, 0, 2, 15], 24));
+    assert_eq!(interface.gateway, Some([10, 0, 2, 2]));
+
+    let web = config.workload(WorkloadId(1)).unwrap();
+    assert_eq!(text(web.name), "web");
+    assert_eq!(texts(web.command), ["/bin/httpd", "-f"]);
+    assert!(matches!(web.root, Root::Directory(path) if text(path) == "/srv/web"));
+    assert_eq!(web.user, User::Ids { uid: 1000, gid: 1001 });
+    assert_eq!(pairs(web.env), [("TZ", "UTC")]);
+    assert_eq!(web.directory.map(text), Some("/www"));
+    assert_eq!(web.restart, Restart::OnFailure);
+    assert_eq!(web.backoff, Backoff { first: 1000, most: 60_000, reset: 3_600_000 });
+    assert_eq!(config.edges(web.after), [WorkloadId(0)]);
+    assert_eq!(web.stop, Stop { signal: 37, timeout: 500 });
+    assert!(web.critical && web.early && !web.privileged && web.host_pid);
+    assert_eq!(web.network, Network::Host);
+    let Stdio::Devices { stdin, stdout, stderr } = web.stdio else { panic!() };
+    assert_eq!((text(stdin), text(stdout), text(stderr)), ("/dev/null", "/dev/ttyS1", "/dev/null"));
+    let limits = &web.limits;
+    assert_eq!((limits.memory, limits.memory_high, limits.swap), (Some(64 << 20), Some(48 << 20), Some(0)));
+    assert_eq!((limits.cpu, limits.cpu_weight), (Some(50_000), Some(200)));
+    assert_eq!((limits.cpus.map(text), limits.mems.map(text)), (Some("0-1,3"), Some("0")));
+    assert_eq!((limits.pids, limits.files, limits.core), (None, Some(99), None));
+    assert_eq!(
+        (limits.stack, limits.locked_memory, limits.file_size),
+        (Some(8 << 20), Some(64 << 10), Some(1 << 30))
+    );
+    let volumes: Vec<_> =
+        config.volumes(web.volumes).iter().map(|volume| (text(volume.target), volume.source)).collect();
+    assert_eq!(volumes[2], ("/tmp", VolumeSource::Tmpfs { size: 8 << 20 }));
+    let [
+        ("/www", VolumeSource::Directory { source, writable: false }),
+        ("/data", VolumeSource::Directory { writable: true, .. }),
+        _,
+    ] = volumes[..]
+    else {
+        panic!()
+    };
+    assert_eq!(text(source), "/data/www");
+}
+
+/// What the machine does for a workload that says nothing.
+#[test]
+fn a_workload_that_says_nothing_is_walled_in() {
+    let config = fine("[workload.web]\ncommand = [\"/bin/web\"]\n");
+    let web = &config.workloads[0];
+    assert_eq!(
+        (web.root, web.network, web.stdio, web.restart),
+        (Root::Scratch, Network::None, Stdio::Log, Restart::Always)
+    );
+    assert!(!web.privileged && !web.host_pid && !web.critical && !web.early);
+    assert_eq!((web.limits, web.backoff, web.stop), (Limits::DEFAULT, Backoff::DEFAULT, Stop::DEFAULT));
+    assert!(matches!(web.user, User::Auto { first } if first >= 65_536));
+}
+
+#[test]
+fn a_privileged_workload_is_what_it_gets() {
+    let config = fine(
+        "[workload.a]\ncommand = [\"/a\"]\nprivileged = true\n[workload.b]\ncommand = [\"/b\"]\nprivileged = true\nuser = 5\n",
+    );
+    let [a, b] = config.workloads.as_slice() else { panic!() };
+    assert!(matches!(a.root, Root::Directory(path) if config.bytes(path) == b"/"));
+    assert_eq!((a.network, a.host_pid, a.user), (Network::Host, true, User::Ids { uid: 0, gid: 0 }));
+    assert_eq!(b.user, User::Ids { uid: 5, gid: 5 });
+}
+
+/// Files in volumes belong to these ids: the numbers are a promise.
+#[test]
+fn auto_ids_are_the_same_for_ever() {
+    let first = |name: &str| {
+        let config = fine(&format!("[workload.{name}]\ncommand = [\"/a\"]\n"));
+        match config.workloads[0].user {
+            User::Auto { first } => first,
+            User::Ids { .. } => panic!(),
+        }
+    };
+    assert_eq!([first("web"), first("db"), first("a"), first("broker")], AUTO_IDS);
+}
+
+const AUTO_IDS: [u32; 4] = [1_889_402_880, 1_229_062_144, 1_878_327_296, 526_778_368];
+
+#[test]
+fn auto_ids_are_apart_whatever_the_order_of_the_file() {
+    let read = |names: &[usize], ids: &str| {
+        let text: String =
+            names.iter().map(|name| format!("[workload.w{name}]\ncommand = [\"/a\"]\n")).collect();
+        let config = fine(&(text + ids));
+        let mut users: Vec<_> = config
+            .workloads
+            .iter()
+            .map(|workload| (config.bytes(workload.name).to_vec(), workload.user))
+            .collect();
+        users.sort_by(|one, other| one.0.cmp(&other.0));
+        users
+    };
+    let all: Vec<usize> = (0..250).collect();
+    let reversed: Vec<usize> = all.iter().rev().copied().collect();
+    let users = read(&all, "");
+    assert_eq!(users, read(&reversed, ""));
+    let mut firsts: Vec<u32> = users
+        .iter()
+        .map(|(_, user)| match user {
+            User::Auto { first } => *first,
+            User::Ids { .. } => panic!(),
+        })
+        .collect();
+    assert!(firsts.iter().all(|first| first % 65_536 == 0 && (65_536..1 << 31).contains(first)));
+    firsts.sort_unstable();
+    firsts.dedup();
+    assert_eq!(firsts.len(), 250);
+    // Ids that are written down are nobody else's.
+    let User::Auto { first } = users[0].1 else { panic!() };
+    let taken = format!("[workload.z]\ncommand = [\"/z\"]\nuser = \"7:{}\"\n", first + 99);
+    let User::Auto { first: moved } = read(&all, &taken)[0].1 else { panic!() };
+    assert_ne!(moved, first);
+}
+
+#[test]
+fn every_table_of_the_schema_is_in_order_and_explained() {
+    use super::super::schema::Section;
+    let book = include_str!("../../../docs/config.md");
+    for section in Section::ALL {
+        let names: Vec<_> = section.names().map(|name| core::str::from_utf8(name).unwrap()).collect();
+        assert_eq!(names.len(), section.help().len(), "{}", section.title());
+        for (name, help) in names.iter().zip(section.help()) {
+            assert!(section.key(name.as_bytes()).is_some(), "{name}");
+            assert!(name.len() < 32, "{name} is longer than a key can be");
+            assert!(help.ends_with('.'), "{name}: {help}");
+            let row = format!("| `{name}` |");
+            let part =
+                book.split("\n## ").find(|part| part.trim_start_matches('`').starts_with(section.title()));
+            let part = part.unwrap_or_else(|| panic!("docs/config.md has no part `{}`", section.title()));
+            assert!(part.contains(&row), "docs/config.md: `{}` does not explain `{name}`", section.title());
+        }
+    }
+}

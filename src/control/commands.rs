@@ -1,0 +1,110 @@
+//! The table of commands, and what is made of it.
+
+use super::{Streams, Words, check, exit, power, version};
+use crate::put;
+use crate::text::{Left, Sink};
+
+pub(super) struct Command {
+    pub name: &'static str,
+    /// Its arguments, as in a usage line.
+    pub arguments: &'static str,
+    /// One line for the overview.
+    pub summary: &'static str,
+    /// What else there is to know.
+    pub more: &'static str,
+    pub run: fn(&Command, Words, &mut Streams) -> u8,
+}
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        name: "check",
+        arguments: "[FILE...]",
+        summary: "read a config as PID 1 would, and say what is wrong with it",
+        more: "FILE is a config, read together with its drop-ins (those of name.toml are\n\
+            name.d/*.toml), or a directory of drop-ins. Several files are one config.\n\
+            Without FILE it is /etc/corm.toml.\n\
+            Exit status: 0 if it is fine, 65 if not, 66 if it cannot be read.\n",
+        run: check::run,
+    },
+    Command {
+        name: "poweroff",
+        arguments: "",
+        summary: "stop everything in order and switch the machine off",
+        more: "",
+        run: power::run,
+    },
+    Command {
+        name: "reboot",
+        arguments: "",
+        summary: "stop everything in order and start again",
+        more: "",
+        run: power::run,
+    },
+    Command {
+        name: "halt",
+        arguments: "",
+        summary: "stop everything in order and stay there",
+        more: "",
+        run: power::run,
+    },
+    Command {
+        name: "version",
+        arguments: "[-v]",
+        summary: "say which corm this is",
+        more: "-v: and for which machine it was built, which kernel it runs on, and its limits.\n",
+        run: version::run,
+    },
+    Command {
+        name: "help",
+        arguments: "[COMMAND]",
+        summary: "list the commands, or explain one",
+        more: "",
+        run: help,
+    },
+];
+
+/// A command by its name, or by the option that people try first.
+pub(super) fn find(name: &[u8]) -> Option<&'static Command> {
+    let name = match name {
+        b"--help" | b"-h" => b"help".as_slice(),
+        b"--version" | b"-V" => b"version",
+        _ => name,
+    };
+    COMMANDS.iter().find(|command| command.name.as_bytes() == name)
+}
+
+pub(super) fn overview(out: &mut dyn Sink) {
+    put!(*out, "usage: corm COMMAND [ARGUMENT...]\n\n");
+    for command in COMMANDS {
+        put!(*out, "  ", Left(command.name, 10), command.summary, "\n");
+    }
+    put!(*out, "\nAs PID 1 without arguments corm boots the machine with /etc/corm.toml.\n");
+}
+
+impl Command {
+    /// An argument that makes no sense.
+    pub fn misused(&self, word: &[u8], streams: &mut Streams) -> u8 {
+        put!(*streams.err, "corm ", self.name, ": unexpected argument `", word, "`\n");
+        self.usage(streams.err);
+        exit::USAGE
+    }
+
+    fn usage(&self, out: &mut dyn Sink) {
+        let space = if self.arguments.is_empty() { "" } else { " " };
+        put!(*out, "usage: corm ", self.name, space, self.arguments, "\n");
+    }
+}
+
+fn help(this: &Command, words: Words, streams: &mut Streams) -> u8 {
+    let Some(name) = words.next() else {
+        overview(streams.out);
+        return exit::OK;
+    };
+    if let Some(word) = words.next() {
+        return this.misused(word.to_bytes(), streams);
+    }
+    let Some(command) = find(name.to_bytes()) else { return super::unknown(name.to_bytes(), streams) };
+    command.usage(streams.out);
+    put!(*streams.out, "\n", command.summary, ".\n", command.more);
+    exit::OK
+}

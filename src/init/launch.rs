@@ -1,0 +1,189 @@
+//! Starting workloads, and the rescue shell.
+
+use super::Init;
+use super::output::Which;
+use super::state::Source;
+use crate::config::{Stdio, Str, WorkloadId};
+use crate::sandbox::{self, ChildStdio, Failure};
+use crate::supervise::{Event, Unable, UnitEvent};
+use crate::sys::event::Interest;
+use crate::sys::fs::{self, Open};
+use crate::sys::io::{self, PipeFlags};
+use crate::sys::{BorrowedFd, Errno, OwnedFd, clock};
+use crate::{cgroup, error, warn};
+
+/// How long a rescue shell that has ended stays away.
+const RESCUE_AGAIN: u64 = 1000;
+
+/// What a launch keeps open until the child has its copies.
+struct Ends {
+    stdin: OwnedFd,
+    stdout: OwnedFd,
+    stderr: Option<OwnedFd>,
+    /// The log's ends of stdout and stderr.
+    captured: Option<(OwnedFd, OwnedFd)>,
+    terminal: bool,
+}
+
+impl Init {
+    pub(super) fn launch(&mut self, id: WorkloadId) {
+        let event = match self.try_launch(id) {
+            Ok(pid) => UnitEvent::Launched { pid },
+            Err(unable) => UnitEvent::LaunchFailed(unable),
+        };
+        self.step(Event::Unit(id, event));
+    }
+
+    fn try_launch(&mut self, id: WorkloadId) -> Result<u32, Unable> {
+        let stdio = self.config.workload(id).map_or(Stdio::Log, |workload| workload.stdio);
+        let ends = self.open_stdio(stdio).map_err(|(path, errno)| {
+            error!(self.name(id), ": cannot open ", path, " for it: ", errno);
+            unable(errno)
+        })?;
+        let child = ChildStdio {
+            stdin: ends.stdin.borrow(),
+            stdout: ends.stdout.borrow(),
+            stderr: ends.stderr.as_ref().unwrap_or(&ends.stdout).borrow(),
+            controlling_terminal: ends.terminal,
+        };
+        let launched = sandbox::spawn(self.config, id, &child, self.plan).map_err(|failure| {
+            error!(self.name(id), ": ", failure.shown(self.config, id));
+            consequence(failure)
+        })?;
+        if let Some((stdout, stderr)) = ends.captured {
+            self.open_stream(id, Which::Output, stdout);
+            self.open_stream(id, Which::Errors, stderr);
+        }
+        self.watch(launched.report.borrow(), Interest::Readable, Source::Report(id));
+        if let Some(edge) = self.state.edge(id) {
+            edge.report = Some(launched.report);
+        }
+        Ok(launched.pid)
+    }
+
+    fn open_stdio(&self, stdio: Stdio) -> Result<Ends, (&'static core::ffi::CStr, Errno)> {
+        let open = |path: &'static core::ffi::CStr, how| {
+            fs::open(BorrowedFd::CWD, path, how | Open::NO_CTTY).map_err(|errno| (path, errno))
+        };
+        // Opened without waiting for a carrier or a peer, then used as any file.
+        let device = |path: Str, how| {
+            let path = self.config.c_str(path);
+            let device = open(path, how | Open::NON_BLOCKING)?;
+            io::set_blocking(device.borrow()).map_err(|errno| (path, errno))?;
+            Ok(device)
+        };
+        match stdio {
+            Stdio::Log => {
+                let pipe = || io::pipe(PipeFlags::Blocking).map_err(|errno| (c"a pipe", errno));
+                let ((out_read, out_write), (err_read, err_write)) = (pipe()?, pipe()?);
+                for reader in [&out_read, &err_read] {
+                    io::set_non_blocking(reader.borrow()).map_err(|errno| (c"a pipe", errno))?;
+                }
+                Ok(Ends {
+                    stdin: open(c"/dev/null", Open::READ)?,
+                    stdout: out_write,
+                    stderr: Some(err_write),
+                    captured: Some((out_read, err_read)),
+                    terminal: false,
+                })
+            }
+            Stdio::Console => {
+                let console = open(c"/dev/console", Open::READ_WRITE)?;
+                let stdout = console.borrow().duplicate().map_err(|errno| (c"/dev/console", errno))?;
+                Ok(Ends { stdin: console, stdout, stderr: None, captured: None, terminal: true })
+            }
+            Stdio::Devices { stdin, stdout, stderr } => Ok(Ends {
+                stdin: device(stdin, Open::READ)?,
+                stdout: device(stdout, Open::WRITE)?,
+                stderr: Some(device(stderr, Open::WRITE)?),
+                captured: None,
+                terminal: false,
+            }),
+        }
+    }
+
+    /// The child's word about its walls: which step failed, or, when execve(2)
+    /// has closed the pipe, that they all stand.
+    pub(super) fn take_report(&mut self, id: WorkloadId) {
+        let Some(report) = self.state.edge(id).and_then(|edge| edge.report.take()) else { return };
+        let event = match sandbox::read_report(report.borrow()) {
+            sandbox::Reported::Nothing => {
+                if let Some(edge) = self.state.edge(id) {
+                    edge.report = Some(report);
+                }
+                return;
+            }
+            sandbox::Reported::Executed => UnitEvent::Executed,
+            sandbox::Reported::Failed(failure) => {
+                error!(self.name(id), ": ", failure.shown(self.config, id));
+                UnitEvent::SetupFailed(consequence(failure))
+            }
+        };
+        self.step(Event::Unit(id, event));
+    }
+
+    /// Asks a workload to stop; one that could not notice is killed instead.
+    pub(super) fn signal(&mut self, id: WorkloadId, pid: u32, signal: u8) {
+        if self.is_deaf(id, pid, signal) {
+            return self.step(Event::Unit(id, UnitEvent::Deaf));
+        }
+        if let Err(errno) = crate::sys::children::kill(pid, signal) {
+            warn!(self.name(id), ": cannot signal process ", pid, ": ", errno);
+        }
+    }
+
+    fn is_deaf(&self, id: WorkloadId, pid: u32, signal: u8) -> bool {
+        let own_pids =
+            self.config.workload(id).is_some_and(|workload| !workload.privileged && !workload.host_pid);
+        if !own_pids {
+            return false;
+        }
+        let mut path = crate::text::Text::<32>::new();
+        crate::put!(path, "/proc/", pid, "/status");
+        let mut status = [0u8; 2048];
+        path.as_c_str()
+            .and_then(|path| fs::read_file(BorrowedFd::CWD, path, &mut status).ok())
+            .is_some_and(|status| !super::signals::heeds(status, signal))
+    }
+
+    pub(super) fn kill_group(&mut self, id: WorkloadId) {
+        let Err(errno) = cgroup::kill(self.config, id) else { return };
+        // Without a cgroup there is still the main process, and with it its pid namespace.
+        let pid = self.state.supervisor.unit(id).and_then(crate::supervise::Unit::pid);
+        match pid.map(|pid| crate::sys::children::kill(pid, libc::SIGKILL as u8)) {
+            Some(Ok(())) => {}
+            Some(Err(_)) | None => warn!(self.name(id), ": cannot kill its cgroup: ", errno),
+        }
+    }
+
+    /// A shell for a person at the console.
+    pub(super) fn rescue(&mut self) {
+        match sandbox::spawn_rescue(self.config, self.plan) {
+            Ok(pid) => self.state.rescue = Some(pid),
+            Err(errno) => {
+                error!("rescue: cannot run the rescue program: ", errno, "; name one with [system] rescue");
+                self.state.rescue_deadline = None;
+            }
+        }
+    }
+
+    pub(super) fn rescue_again(&mut self) {
+        if self.state.rescue_deadline.is_some_and(|deadline| deadline <= clock::now()) {
+            self.state.rescue_deadline = None;
+            self.rescue();
+        }
+    }
+
+    pub(super) fn rescue_ended(&mut self) {
+        self.state.rescue = None;
+        self.state.rescue_deadline = Some(clock::now().saturating_add(RESCUE_AGAIN));
+    }
+}
+
+fn unable(errno: Errno) -> Unable {
+    if sandbox::is_transient(errno) { Unable::ForNow } else { Unable::ForGood { code: 126 } }
+}
+
+fn consequence(failure: Failure) -> Unable {
+    if failure.transient() { Unable::ForNow } else { Unable::ForGood { code: failure.exit_code() } }
+}

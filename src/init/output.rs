@@ -1,0 +1,119 @@
+//! What workloads write, on its way to the log.
+
+use super::Init;
+use super::state::Source;
+use crate::config::WorkloadId;
+use crate::log::Level;
+use crate::log::capture::{Budget, Pumped, Stream};
+use crate::sys::event::{self, Interest};
+use crate::sys::{BorrowedFd, OwnedFd, clock};
+use crate::warn;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    Output,
+    Errors,
+}
+
+impl Which {
+    fn level(self) -> Level {
+        match self {
+            Which::Output => Level::Info,
+            Which::Errors => Level::Notice,
+        }
+    }
+
+    fn source(self, id: WorkloadId) -> Source {
+        match self {
+            Which::Output => Source::Output(id),
+            Which::Errors => Source::Errors(id),
+        }
+    }
+}
+
+/// How much of what a dead workload has left in its pipe is read at once: all a
+/// pipe holds (64 KiB) in pages.
+const LAST_WORDS: usize = 16;
+
+impl Init {
+    /// Reads from a workload's new pipe.
+    pub(super) fn open_stream(&mut self, id: WorkloadId, which: Which, pipe: OwnedFd) {
+        self.watch(pipe.borrow(), Interest::Readable, which.source(id));
+        let name = self.name(id);
+        if let Some(stream) = self.stream(id, which) {
+            stream.open(pipe, which.level(), name);
+        }
+    }
+
+    /// One read; the next comes when epoll says so, so that nobody is starved.
+    pub(super) fn pump(&mut self, id: WorkloadId, which: Which) -> Pumped {
+        let name = self.name(id);
+        let Some(edge) = self.state.edge(id) else { return Pumped::Ended };
+        edge.budget.fill(clock::now());
+        let stream = match which {
+            Which::Output => &mut edge.output,
+            Which::Errors => &mut edge.errors,
+        };
+        let pumped = stream.pump(&mut edge.budget, which.level(), name);
+        if pumped == Pumped::Broke {
+            self.pause(id, which);
+        }
+        pumped
+    }
+
+    /// The last words of a workload that has ended.
+    pub(super) fn drain(&mut self, id: WorkloadId) {
+        for which in [Which::Output, Which::Errors] {
+            for _ in 0..LAST_WORDS {
+                if self.pump(id, which) != Pumped::More {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn stream(&mut self, id: WorkloadId, which: Which) -> Option<&mut Stream> {
+        let edge = self.state.edge(id)?;
+        Some(match which {
+            Which::Output => &mut edge.output,
+            Which::Errors => &mut edge.errors,
+        })
+    }
+
+    /// Takes it out of epoll altogether: a hang-up is reported whatever is asked for.
+    fn pause(&mut self, id: WorkloadId, which: Which) {
+        let epoll = BorrowedFd::from_number(self.epoll.borrow().number());
+        let Some(stream) = self.stream(id, which).filter(|stream| !stream.is_paused()) else { return };
+        stream.set_paused(true);
+        if let Some(pipe) = stream.pipe() {
+            // It fails only for a descriptor that is not watched, which is what is wanted.
+            let _ = event::remove(epoll, pipe);
+        }
+        if self.state.paused == 0 {
+            self.state.resume = clock::now().saturating_add(Budget::PAUSE);
+        }
+        self.state.paused = self.state.paused.saturating_add(1);
+    }
+
+    /// Listens again to those that had used up their budget.
+    pub(super) fn resume_output(&mut self) {
+        if self.state.paused == 0 || clock::now() < self.state.resume {
+            return;
+        }
+        self.state.paused = 0;
+        let epoll = BorrowedFd::from_number(self.epoll.borrow().number());
+        for id in self.config.ids() {
+            for which in [Which::Output, Which::Errors] {
+                let Some(stream) = self.stream(id, which).filter(|stream| stream.is_paused()) else {
+                    continue;
+                };
+                stream.set_paused(false);
+                if let Some(pipe) = stream.pipe()
+                    && let Err(errno) = event::add(epoll, pipe, Interest::Readable, which.source(id).token())
+                {
+                    warn!(self.name(id), ": cannot read its output any more: ", errno);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! All that PID 1 knows, in one value.
+//!
+//! Plain data: descriptors and pids are numbers, strings are offsets, and the
+//! config is kept as its text. Nothing in it is an address, so that it can be
+//! handed to a newer corm by a re-exec.
+
+use crate::config::{Sources, WorkloadId};
+use crate::limits;
+use crate::log::capture::{Budget, Stream};
+use crate::supervise::Supervisor;
+use crate::sys::OwnedFd;
+
+pub struct State {
+    /// The config's text, as read.
+    pub sources: Sources,
+    pub supervisor: Supervisor,
+    pub edges: [Edge; limits::WORKLOADS],
+    /// How many streams wait for their budget.
+    pub paused: u16,
+    /// When they are looked at again, in milliseconds since boot.
+    pub resume: u64,
+    /// The child that loads modules and mounts filesystems.
+    pub late: Option<u32>,
+    /// The rescue shell, and when it is started again.
+    pub rescue: Option<u32>,
+    pub rescue_deadline: Option<u64>,
+    /// There may be children to reap.
+    pub unreaped: bool,
+}
+
+/// The descriptors of one workload.
+pub struct Edge {
+    pub output: Stream,
+    pub errors: Stream,
+    pub budget: Budget,
+    /// Where the child says which step failed; closed by a successful execve(2).
+    pub report: Option<OwnedFd>,
+    /// cgroup.events, watched while processes are left in the cgroup.
+    pub group: Option<OwnedFd>,
+    /// memory.events' oom_kill at the last exit.
+    pub oom_kills: u32,
+}
+
+impl State {
+    pub const FRESH: State = State {
+        sources: Sources::EMPTY,
+        supervisor: Supervisor::EMPTY,
+        edges: [const { Edge::FRESH }; limits::WORKLOADS],
+        paused: 0,
+        resume: 0,
+        late: None,
+        rescue: None,
+        rescue_deadline: None,
+        unreaped: false,
+    };
+
+    pub fn edge(&mut self, id: WorkloadId) -> Option<&mut Edge> {
+        self.edges.get_mut(id.index())
+    }
+
+    pub fn output_deadline(&self) -> Option<u64> {
+        (self.paused > 0).then_some(self.resume)
+    }
+}
+
+impl Edge {
+    const FRESH: Edge = Edge {
+        output: Stream::CLOSED,
+        errors: Stream::CLOSED,
+        budget: Budget::FRESH,
+        report: None,
+        group: None,
+        oom_kills: 0,
+    };
+}
+
+/// What an epoll token stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    Signals,
+    Output(WorkloadId),
+    Errors(WorkloadId),
+    Report(WorkloadId),
+    Group(WorkloadId),
+}
+
+impl Source {
+    pub fn token(self) -> u64 {
+        let (kind, id) = match self {
+            Source::Signals => (0, 0),
+            Source::Output(id) => (1, id.0),
+            Source::Errors(id) => (2, id.0),
+            Source::Report(id) => (3, id.0),
+            Source::Group(id) => (4, id.0),
+        };
+        kind << 16 | u64::from(id)
+    }
+
+    pub fn from_token(token: u64) -> Option<Source> {
+        let id = WorkloadId(token as u16);
+        Some(match token >> 16 {
+            0 => Source::Signals,
+            1 => Source::Output(id),
+            2 => Source::Errors(id),
+            3 => Source::Report(id),
+            4 => Source::Group(id),
+            _ => return None,
+        })
+    }
+}

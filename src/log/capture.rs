@@ -1,0 +1,222 @@
+//! A workload's stdout or stderr on its way into the log.
+//!
+//! Each is a pipe. PID 1 reads what is there, cuts it into lines and passes them
+//! on under the workload's name. A line that is not finished waits in [`Stream`];
+//! one that is longer than [`limits::LOG_LINE`] is split, and the first part ends
+//! in `\`. When a workload has used up its [`Budget`] its pipe is not read until
+//! there is budget again: the workload then waits in its own write(2), and
+//! nothing is lost, and nobody else notices.
+
+use super::{Level, emit};
+use crate::limits;
+use crate::sys::{BorrowedFd, Errno, OwnedFd, io};
+
+/// One pipe's read end and the line that has begun in it.
+pub struct Stream {
+    pipe: Option<OwnedFd>,
+    begun: usize,
+    line: [u8; limits::LOG_LINE],
+    /// Not watched until the budget is back.
+    paused: bool,
+}
+
+/// What became of a [`Stream::pump`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pumped {
+    /// All that was there has been read.
+    Dry,
+    /// There may be more; come again.
+    More,
+    /// There may be more, but the budget is used up.
+    Broke,
+    /// Nobody can write to it any more; it is closed.
+    Ended,
+}
+
+impl Stream {
+    pub const CLOSED: Stream = Stream { pipe: None, begun: 0, line: [0; limits::LOG_LINE], paused: false };
+
+    /// Takes a pipe's non-blocking read end. What was left of an earlier one is flushed.
+    pub fn open(&mut self, pipe: OwnedFd, level: Level, source: &[u8]) {
+        self.close(level, source);
+        self.pipe = Some(pipe);
+    }
+
+    pub fn pipe(&self) -> Option<BorrowedFd<'_>> {
+        self.pipe.as_ref().map(OwnedFd::borrow)
+    }
+
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    pub fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    /// Reads once and passes the lines on.
+    pub fn pump(&mut self, budget: &mut Budget, level: Level, source: &[u8]) -> Pumped {
+        /// One read: a pipe's own page.
+        const CHUNK: usize = 4096;
+        if budget.lines == 0 {
+            return Pumped::Broke;
+        }
+        let Some(pipe) = self.pipe() else { return Pumped::Ended };
+        let mut chunk = [0u8; CHUNK];
+        let read = match io::read(pipe, &mut chunk) {
+            Ok(0) => {
+                self.close(level, source);
+                return Pumped::Ended;
+            }
+            Ok(count) => chunk.get(..count).unwrap_or(&[]),
+            Err(Errno::EAGAIN) => return Pumped::Dry,
+            Err(Errno::EINTR) => return Pumped::More,
+            Err(_) => {
+                self.close(level, source);
+                return Pumped::Ended;
+            }
+        };
+        self.take(read, |line| {
+            budget.lines = budget.lines.saturating_sub(1);
+            emit(level, source, line);
+        });
+        if read.len() < CHUNK { Pumped::Dry } else { Pumped::More }
+    }
+
+    /// Flushes and closes.
+    pub fn close(&mut self, level: Level, source: &[u8]) {
+        if self.begun > 0 {
+            emit(level, source, self.line.get(..self.begun).unwrap_or(&[]));
+        }
+        self.begun = 0;
+        self.paused = false;
+        self.pipe = None;
+    }
+
+    /// Cuts bytes into lines, carrying an unfinished one over.
+    fn take(&mut self, mut bytes: &[u8], mut each: impl FnMut(&[u8])) {
+        while !bytes.is_empty() {
+            let end = bytes.iter().position(|byte| *byte == b'\n');
+            let (part, rest) = bytes.split_at_checked(end.unwrap_or(bytes.len())).unwrap_or((bytes, &[]));
+            bytes = rest.get(1..).unwrap_or(&[]);
+            let mut part = part;
+            // The last byte of a full line is kept for the mark that it goes on.
+            while self.begun.saturating_add(part.len()) > limits::LOG_LINE.saturating_sub(1) {
+                let room = limits::LOG_LINE.saturating_sub(1).saturating_sub(self.begun);
+                let (now, later) = part.split_at_checked(room).unwrap_or((part, &[]));
+                self.append(now);
+                self.append(b"\\");
+                each(self.line.get(..self.begun).unwrap_or(&[]));
+                self.begun = 0;
+                part = later;
+            }
+            if end.is_some() && self.begun == 0 {
+                each(part);
+            } else {
+                self.append(part);
+                if end.is_some() {
+                    each(self.line.get(..self.begun).unwrap_or(&[]));
+                    self.begun = 0;
+                }
+            }
+        }
+    }
+
+    fn append(&mut self, part: &[u8]) {
+        let free = self.line.get_mut(self.begun..).unwrap_or(&mut []);
+        for (to, from) in free.iter_mut().zip(part) {
+            *to = *from;
+        }
+        self.begun = self.begun.saturating_add(part.len()).min(limits::LOG_LINE);
+    }
+}
+
+/// How many lines a workload may still write, as a leaky bucket.
+#[derive(Clone, Copy)]
+pub struct Budget {
+    lines: u32,
+    /// When it was last filled up, in milliseconds since boot.
+    filled: u64,
+}
+
+impl Budget {
+    /// Of a workload that has not written anything yet; all zero.
+    pub const FRESH: Budget = Budget { lines: 0, filled: 0 };
+
+    /// A start-up's worth of chatter at once...
+    const MOST: u32 = 1000;
+    /// ...and then what a person could still skim, and a kernel log of 256 KiB
+    /// keeps for several seconds.
+    const PER_SECOND: u64 = 500;
+    /// How long a workload that is out of budget is left alone.
+    pub const PAUSE: u64 = 100;
+
+    pub fn fill(&mut self, now: u64) {
+        let earned = now.saturating_sub(self.filled).saturating_mul(Self::PER_SECOND) / 1000;
+        if self.filled == 0 {
+            self.lines = Self::MOST;
+            self.filled = now.max(1);
+        } else if earned > 0 {
+            self.lines = self.lines.saturating_add(earned.min(u64::from(Self::MOST)) as u32).min(Self::MOST);
+            self.filled = now;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(chunks: &[&[u8]]) -> (std::vec::Vec<std::vec::Vec<u8>>, usize) {
+        let mut stream = Stream::CLOSED;
+        let mut lines = std::vec::Vec::new();
+        for chunk in chunks {
+            stream.take(chunk, |line| lines.push(line.to_vec()));
+        }
+        (lines, stream.begun)
+    }
+
+    #[test]
+    fn bytes_become_lines_however_they_are_cut() {
+        let text = b"one\n\ntwo and more\nthree\xff\x00bin\nrest";
+        let whole = lines(&[text]);
+        assert_eq!(whole.0, [&b"one"[..], b"", b"two and more", b"three\xff\x00bin"]);
+        assert_eq!(whole.1, 4);
+        for cut in 0..text.len() {
+            let (a, b) = text.split_at(cut);
+            assert_eq!(lines(&[a, b]), whole, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_split_with_a_mark_and_loses_nothing() {
+        let long: std::vec::Vec<u8> = (0..3 * limits::LOG_LINE).map(|n| b'a' + (n % 26) as u8).collect();
+        let mut text = long.clone();
+        text.push(b'\n');
+        for cut in [0, 1, 511, 512, 513, 1024, text.len()] {
+            let (a, b) = text.split_at(cut);
+            let (parts, begun) = lines(&[a, b]);
+            assert_eq!(begun, 0);
+            assert!(parts.iter().all(|part| part.len() <= limits::LOG_LINE));
+            let (last, marked) = parts.split_last().unwrap();
+            let mut joined: std::vec::Vec<u8> =
+                marked.iter().flat_map(|part| part.strip_suffix(b"\\").unwrap()).copied().collect();
+            joined.extend_from_slice(last);
+            assert_eq!(joined, long);
+        }
+    }
+
+    #[test]
+    fn a_budget_comes_back_with_time_and_never_exceeds_its_most() {
+        let mut budget = Budget::FRESH;
+        budget.fill(5);
+        assert_eq!(budget.lines, Budget::MOST);
+        budget.lines = 0;
+        budget.fill(6);
+        assert_eq!(budget.lines, 0);
+        budget.fill(105);
+        assert_eq!(budget.lines, 50);
+        budget.fill(1_000_000);
+        assert_eq!(budget.lines, Budget::MOST);
+    }
+}

@@ -1,0 +1,31 @@
+//! Workloads inside their walls.
+//!
+//! Three parts, so that nothing is decided where it can no longer be reported:
+//!
+//! - [`plan`] says which walls a workload gets and in which order: an array of
+//!   [`Step`](plan::Step)s, worked out from the config without a system call.
+//! - [`spawn`](spawn()) is PID 1's side: it opens what the plan needs (the root, the
+//!   volumes, the cgroup), makes the child and never waits for it.
+//! - `child` walks the array after clone3(2). At the first step that fails it
+//!   writes eight bytes into a close-on-exec pipe and exits; end of file there
+//!   means that execve(2) worked.
+//!
+//! Both sides speak of what went wrong as a [`Failure`], which reads as a
+//! sentence. A step of the plan that fails, fails the start: there is no wall
+//! that is left out in silence. docs/sandbox.md lists the system calls in order,
+//! each with its reason.
+
+mod child;
+mod environment;
+mod failure;
+pub mod plan;
+mod rescue;
+mod spawn;
+#[cfg(test)]
+mod tests;
+mod trees;
+
+pub use failure::{Failure, Shown, What, is_transient};
+pub use rescue::spawn_rescue;
+pub use spawn::{ChildStdio, Launched, PlanSpace, Reported, read_report, spawn};
+pub use trees::{DevFailure, prepare_dev};

@@ -1,0 +1,193 @@
+//! Which walls a workload gets, and in which order its child raises them.
+//!
+//! Pure: a plan follows from the config alone. A step has no strings and no
+//! descriptors; the child knows them from the config and from what the parent
+//! opened for it. The order is the point of this file:
+//!
+//! - what needs rights (mounts, names, limits, the terminal) comes before the
+//!   rights are given away, and nothing that needs them comes after;
+//! - the bounding set goes first (it needs CAP_SETPCAP), then groups, gid and
+//!   uid (each needs the rights the next one takes), then the capabilities;
+//! - `no_new_privs` is set before anything of the workload's is executed;
+//! - the working directory is entered with the workload's own rights;
+//! - signals are let in last, so that one which comes early meets the program.
+
+use crate::config::{Config, Limits, Network, Root, User, Workload};
+use crate::limits;
+use heapless::Vec;
+
+/// One thing the child does: one to five system calls, one possible failure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// A session without a terminal.
+    Session,
+    /// Nobody of the same user looks in while descriptors of the machine are open.
+    NotDumpable,
+    /// The workload's own cgroup becomes the root of what it sees.
+    CgroupNamespace,
+    Hostname,
+    /// The loopback of the new network namespace comes up.
+    Loopback,
+    /// Nothing mounted from here on reaches the machine, nor the other way round.
+    PrivateMounts,
+    /// The root's tree is attached and entered.
+    Root,
+    /// `scratch`: the program's file is attached where the command names it.
+    Program,
+    /// A new /proc.
+    Proc,
+    /// The minimal /dev is attached.
+    Devices,
+    /// A devpts of its own.
+    Terminals,
+    /// /dev/shm.
+    SharedMemory,
+    /// Volume of this number in the config is mounted.
+    Volume(u16),
+    /// The attached root becomes `/`, and the machine's is gone.
+    Pivot,
+    /// Descriptors 0 to 2.
+    Stdio,
+    /// Standard input becomes the controlling terminal, where it is one.
+    ControllingTerminal,
+    Umask,
+    Limit(Rlimit),
+    BoundingSet,
+    Groups,
+    Gid,
+    Uid,
+    Capabilities,
+    NoNewPrivileges,
+    /// Everything from 3 on closes when the program starts.
+    CloseOnExec,
+    /// The working directory, which must lie inside the root.
+    Directory,
+    Signals,
+    Execute,
+}
+
+/// The limits of setrlimit(2) that a config can name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rlimit {
+    Files,
+    Core,
+    Stack,
+    LockedMemory,
+    FileSize,
+}
+
+impl Rlimit {
+    pub const ALL: [Rlimit; 5] =
+        [Rlimit::Files, Rlimit::Core, Rlimit::Stack, Rlimit::LockedMemory, Rlimit::FileSize];
+
+    /// What the config says about it; `None`: as the machine has it.
+    pub fn value(self, limits: &Limits) -> Option<u64> {
+        match self {
+            Rlimit::Files => limits.files.map(u64::from),
+            Rlimit::Core => limits.core,
+            Rlimit::Stack => limits.stack,
+            Rlimit::LockedMemory => limits.locked_memory,
+            Rlimit::FileSize => limits.file_size,
+        }
+    }
+}
+
+/// New namespaces that the child is born into. The cgroup namespace is not
+/// among them: clone3(2) would root it in the parent's cgroup, so it is a step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Namespaces {
+    /// Mounts, hostname and System V IPC: all or none.
+    pub own_view: bool,
+    pub pid: bool,
+    pub network: bool,
+}
+
+pub struct Plan {
+    pub namespaces: Namespaces,
+    pub steps: Vec<Step, { limits::PLAN_STEPS }>,
+}
+
+/// What the config does not know.
+#[derive(Clone, Copy)]
+pub struct Circumstances {
+    /// The workload has a cgroup of its own.
+    pub cgroup: bool,
+    /// Its standard input is to be its controlling terminal.
+    pub terminal: bool,
+}
+
+/// `None`: more volumes than [`limits::WORKLOAD_VOLUMES`].
+pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) -> Option<Plan> {
+    let walls = !workload.privileged;
+    let namespaces = Namespaces {
+        own_view: walls,
+        pid: walls && !workload.host_pid,
+        network: walls && workload.network == Network::None,
+    };
+    let mut steps = Vec::new();
+    let mut add = |wanted: bool, step: Step| !wanted || steps.push(step).is_ok();
+    let ids = ids(workload);
+
+    let mut fits = add(true, Step::Session)
+        && add(walls && ids.is_some_and(|(uid, _)| uid == 0), Step::NotDumpable)
+        && add(walls && circumstances.cgroup, Step::CgroupNamespace)
+        && add(namespaces.own_view, Step::Hostname)
+        && add(namespaces.network, Step::Loopback)
+        && add(walls, Step::PrivateMounts)
+        && add(walls, Step::Root)
+        && add(walls && workload.root == Root::Scratch, Step::Program)
+        && add(walls, Step::Proc)
+        && add(walls, Step::Devices)
+        && add(walls, Step::Terminals)
+        && add(walls, Step::SharedMemory);
+    let mut last = None;
+    while let Some(next) = next_volume(config, workload, last).filter(|_| walls && fits) {
+        fits = next.index < limits::WORKLOAD_VOLUMES as u16 && add(true, Step::Volume(next.index));
+        last = Some(next);
+    }
+    fits = fits
+        && add(walls, Step::Pivot)
+        && add(true, Step::Stdio)
+        && add(circumstances.terminal, Step::ControllingTerminal)
+        && add(true, Step::Umask);
+    for limit in Rlimit::ALL {
+        fits = fits && add(limit.value(&workload.limits).is_some(), Step::Limit(limit));
+    }
+    fits = fits
+        && add(walls, Step::BoundingSet)
+        && add(ids.is_some(), Step::Groups)
+        && add(ids.is_some(), Step::Gid)
+        && add(ids.is_some(), Step::Uid)
+        && add(walls, Step::Capabilities)
+        && add(walls, Step::NoNewPrivileges)
+        // Landlock and seccomp come here.
+        && add(true, Step::CloseOnExec)
+        && add(workload.directory.is_some() || !walls, Step::Directory)
+        && add(true, Step::Signals)
+        && add(true, Step::Execute);
+    fits.then_some(Plan { namespaces, steps })
+}
+
+/// The uid and gid a workload runs as; `None`: it stays who the parent is. A
+/// privileged workload is the machine's root unless the config names ids.
+pub fn ids(workload: &Workload) -> Option<(u32, u32)> {
+    match workload.user {
+        User::Ids { uid: 0, gid: 0 } | User::Auto { .. } if workload.privileged => None,
+        User::Ids { uid, gid } => Some((uid, gid)),
+        User::Auto { first } => Some((first, first)),
+    }
+}
+
+/// A volume's place in the order of mounting.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    /// Length of the target: what lies inside another volume is longer.
+    depth: usize,
+    index: u16,
+}
+
+fn next_volume(config: &Config, workload: &Workload, last: Option<Place>) -> Option<Place> {
+    let volumes = config.volumes(workload.volumes).iter().zip(0u16..);
+    let places = volumes.map(|(volume, index)| Place { depth: config.bytes(volume.target).len(), index });
+    places.filter(|place| last.is_none_or(|last| *place > last)).min()
+}

@@ -1,0 +1,157 @@
+//! The parent's half of a start: open, clone, hand over. It never waits.
+
+use super::failure::{self, Failure, REPORT, What};
+use super::trees::Trees;
+use super::{child, environment, plan};
+use crate::cgroup;
+use crate::config::{Config, Workload, WorkloadId};
+use crate::sys::process::{self, Cloned, Namespaces};
+use crate::sys::{BorrowedFd, Errno, OwnedFd, io};
+
+/// What starts have in common. Zero at first, so it lives in `.bss`.
+pub struct PlanSpace {
+    pub(super) environment: environment::Block,
+    cgroups: cgroup::Written,
+}
+
+impl PlanSpace {
+    pub const EMPTY: PlanSpace =
+        PlanSpace { environment: environment::Block::new(), cgroups: cgroup::Written::NONE };
+
+    /// After the config has changed: limits are written again at each next start.
+    pub fn forget_limits(&mut self) {
+        self.cgroups = cgroup::Written::NONE;
+    }
+}
+
+/// What a child gets as its descriptors 0 to 2.
+#[derive(Clone, Copy)]
+pub struct ChildStdio<'a> {
+    pub stdin: BorrowedFd<'a>,
+    pub stdout: BorrowedFd<'a>,
+    pub stderr: BorrowedFd<'a>,
+    /// stdin, if it is a terminal, becomes the controlling one: ctrl-c and job
+    /// control work. It is taken from any other session that has it.
+    pub controlling_terminal: bool,
+}
+
+/// A child on its way.
+pub struct Launched {
+    pub pid: u32,
+    /// Becomes readable when the start has worked or failed: [`read_report`].
+    /// It does not block.
+    pub report: OwnedFd,
+}
+
+/// Starts a workload, up to the point where its child walks alone.
+///
+/// The caller's descriptors 0 to 2 must be open (on anything), and what it
+/// ignores of signals, the workload will: PID 1 ignores none, other modes call
+/// [`process::default_signals`] first.
+pub fn spawn(
+    config: &Config,
+    id: WorkloadId,
+    stdio: &ChildStdio,
+    space: &mut PlanSpace,
+) -> Result<Launched, Failure> {
+    let fail = |what| move |errno| Failure::new(what, errno);
+    let workload = config.workload(id).ok_or(Failure::new(What::Command, Errno::EINVAL))?;
+    if failure::command(config, workload).is_empty() {
+        return Err(Failure::new(What::Command, Errno::EINVAL));
+    }
+    if !environment::fill(config, workload, &mut space.environment) {
+        return Err(Failure::new(What::Environment, Errno::E2BIG));
+    }
+    let cgroup = enter_cgroup(config, id, workload, &mut space.cgroups)?;
+    let circumstances =
+        plan::Circumstances { cgroup: cgroup.is_some(), terminal: stdio.controlling_terminal };
+    let plan =
+        plan::plan(config, workload, circumstances).ok_or(Failure::new(What::Volumes, Errno::E2BIG))?;
+    let trees = if workload.privileged { None } else { Some(Trees::open(config, workload)?) };
+
+    let above = |fd| Above::new(fd).map_err(fail(What::Descriptors));
+    let (stdin, stdout, stderr) = (above(stdio.stdin)?, above(stdio.stdout)?, above(stdio.stderr)?);
+    let (report, reporter) = io::pipe(io::PipeFlags::NonBlocking).map_err(fail(What::Descriptors))?;
+
+    let cloned = process::clone(namespaces(plan.namespaces), cgroup.as_ref().map(OwnedFd::borrow));
+    match cloned.map_err(fail(What::Clone))? {
+        Cloned::Parent(pid) => Ok(Launched { pid, report }),
+        Cloned::Child => child::run(
+            &plan.steps,
+            &child::Start {
+                config,
+                workload,
+                trees: trees.as_ref(),
+                stdio: [stdin.number(), stdout.number(), stderr.number()],
+                environment: &space.environment,
+                reporter: reporter.borrow(),
+            },
+        ),
+    }
+}
+
+/// A workload without limits of its own may run on a machine without cgroups.
+fn enter_cgroup(
+    config: &Config,
+    id: WorkloadId,
+    workload: &Workload,
+    written: &mut cgroup::Written,
+) -> Result<Option<OwnedFd>, Failure> {
+    cgroup::enter(config, id, workload, written).map_err(|problem| match problem {
+        cgroup::Problem::Absent => Failure::new(What::NoCgroup, Errno::ENOENT),
+        cgroup::Problem::Directory(errno) => Failure::new(What::Cgroup, errno),
+        cgroup::Problem::Limit { index, errno } => Failure { what: What::Limit, index, errno },
+    })
+}
+
+fn namespaces(wanted: plan::Namespaces) -> Namespaces {
+    let when = |wanted: bool, flags: Namespaces| if wanted { flags } else { Namespaces::NONE };
+    when(wanted.own_view, Namespaces::MOUNT | Namespaces::UTS | Namespaces::IPC)
+        | when(wanted.pid, Namespaces::PID)
+        | when(wanted.network, Namespaces::NETWORK)
+}
+
+/// A descriptor that is not among 0 to 2, where the child would overwrite it
+/// before it has read it.
+enum Above<'a> {
+    Given(BorrowedFd<'a>),
+    Copy(OwnedFd),
+}
+
+impl<'a> Above<'a> {
+    fn new(fd: BorrowedFd<'a>) -> Result<Above<'a>, Errno> {
+        if fd.number() > 2 { Ok(Above::Given(fd)) } else { fd.duplicate().map(Above::Copy) }
+    }
+
+    fn number(&self) -> i32 {
+        match self {
+            Above::Given(fd) => fd.number(),
+            Above::Copy(fd) => fd.borrow().number(),
+        }
+    }
+}
+
+/// What a child has reported.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reported {
+    /// Nothing yet.
+    Nothing,
+    /// The program runs, or the child was killed before it could: then its
+    /// exit, which is reported as any other, says so.
+    Executed,
+    Failed(Failure),
+}
+
+/// Reads a child's report, once its descriptor is readable. It does not block.
+pub fn read_report(report: BorrowedFd) -> Reported {
+    let mut bytes = [0u8; REPORT];
+    match io::read(report, &mut bytes) {
+        Ok(0) => Reported::Executed,
+        Err(Errno::EAGAIN | Errno::EINTR) => Reported::Nothing,
+        Ok(_) => {
+            let garbled = Failure::new(What::Descriptors, Errno::EBADMSG);
+            Reported::Failed(failure::decode(&bytes).unwrap_or(garbled))
+        }
+        Err(errno) => Reported::Failed(Failure::new(What::Descriptors, errno)),
+    }
+}

@@ -1,0 +1,267 @@
+use super::super::environment;
+use super::super::plan::{Circumstances, Namespaces, Plan, Rlimit, Step, plan};
+use super::{FIRST, config};
+use std::string::{String, ToString};
+use std::vec::Vec;
+
+const ON_A_MACHINE: Circumstances = Circumstances { cgroup: true, terminal: false };
+
+fn planned(text: &str) -> Plan {
+    let config = config(text);
+    plan(&config, config.workload(FIRST).unwrap(), ON_A_MACHINE).expect("it fits")
+}
+
+fn steps(text: &str) -> Vec<Step> {
+    planned(text).steps.to_vec()
+}
+
+/// Whether `first` is there, `then` is there, and in this order.
+fn ordered(steps: &[Step], first: Step, then: Step) -> bool {
+    let at = |step| steps.iter().position(|it| *it == step);
+    at(first).zip(at(then)).is_some_and(|(first, then)| first < then)
+}
+
+const PLAIN: &str = r#"
+    [workload.web]
+    command = ["/bin/httpd"]
+    root = "/srv/web"
+"#;
+
+#[test]
+fn a_workload_that_says_nothing_gets_every_wall_in_this_order() {
+    use Step::*;
+    let plan = planned(PLAIN);
+    assert_eq!(plan.namespaces, Namespaces { own_view: true, pid: true, network: true });
+    assert_eq!(
+        plan.steps.as_slice(),
+        [
+            Session,
+            CgroupNamespace,
+            Hostname,
+            Loopback,
+            PrivateMounts,
+            Root,
+            Proc,
+            Devices,
+            Terminals,
+            SharedMemory,
+            Pivot,
+            Stdio,
+            Umask,
+            Limit(Rlimit::Files),
+            Limit(Rlimit::Core),
+            BoundingSet,
+            Groups,
+            Gid,
+            Uid,
+            Capabilities,
+            NoNewPrivileges,
+            CloseOnExec,
+            Signals,
+            Execute,
+        ]
+    );
+}
+
+#[test]
+fn rights_go_after_all_that_needs_them_and_before_the_program() {
+    let steps = steps(
+        r#"
+        [workload.web]
+        command = ["/bin/httpd"]
+        root = "scratch"
+        user = "0:0"
+        directory = "/data"
+        volumes = { "/data" = { tmpfs = "1M" } }
+        limits = { stack = "1M", locked-memory = "1M" }
+        "#,
+    );
+    let last_with_rights = steps.iter().position(|step| *step == Step::BoundingSet).unwrap();
+    for step in [
+        Step::NotDumpable,
+        Step::CgroupNamespace,
+        Step::Hostname,
+        Step::Loopback,
+        Step::PrivateMounts,
+        Step::Root,
+        Step::Program,
+        Step::Proc,
+        Step::Devices,
+        Step::Volume(0),
+        Step::Pivot,
+        Step::Stdio,
+        Step::Limit(Rlimit::Stack),
+        Step::Limit(Rlimit::LockedMemory),
+    ] {
+        let at = steps.iter().position(|it| *it == step);
+        assert!(at.is_some_and(|at| at < last_with_rights), "{step:?} is at {at:?}");
+    }
+    for pair in [
+        [Step::BoundingSet, Step::Groups],
+        [Step::Groups, Step::Gid],
+        [Step::Gid, Step::Uid],
+        [Step::Uid, Step::Capabilities],
+        [Step::Capabilities, Step::NoNewPrivileges],
+        [Step::NoNewPrivileges, Step::Execute],
+        [Step::CloseOnExec, Step::Execute],
+        [Step::Uid, Step::Directory],
+        [Step::Directory, Step::Execute],
+        [Step::Pivot, Step::Directory],
+    ] {
+        assert!(ordered(&steps, pair[0], pair[1]), "{pair:?} in {steps:?}");
+    }
+    assert_eq!(steps.last(), Some(&Step::Execute));
+}
+
+#[test]
+fn asked_for_root_has_no_more_capabilities_and_is_not_looked_into() {
+    let steps = steps(
+        r#"
+        [workload.web]
+        command = ["/bin/httpd"]
+        root = "/"
+        user = "0:0"
+        "#,
+    );
+    assert!(ordered(&steps, Step::NotDumpable, Step::Capabilities));
+    assert!(steps.contains(&Step::BoundingSet) && steps.contains(&Step::NoNewPrivileges));
+}
+
+#[test]
+fn a_privileged_workload_keeps_everything_but_still_has_its_own_session_and_clean_descriptors() {
+    use Step::*;
+    let plan = planned(
+        r#"
+        [workload.manager]
+        command = ["/bin/manager"]
+        root = "/"
+        privileged = true
+        "#,
+    );
+    assert_eq!(plan.namespaces, Namespaces { own_view: false, pid: false, network: false });
+    assert_eq!(
+        plan.steps.as_slice(),
+        [
+            Session,
+            Stdio,
+            Umask,
+            Limit(Rlimit::Files),
+            Limit(Rlimit::Core),
+            CloseOnExec,
+            Directory,
+            Signals,
+            Execute
+        ]
+    );
+}
+
+#[test]
+fn doors_open_one_by_one() {
+    let shared_pids = planned(
+        r#"
+        [workload.web]
+        command = ["/bin/httpd"]
+        root = "/srv/web"
+        namespaces = { pid = "host" }
+        "#,
+    );
+    assert_eq!(shared_pids.namespaces, Namespaces { own_view: true, pid: false, network: true });
+    assert!(shared_pids.steps.contains(&Step::Proc));
+    let shared_network = planned(
+        r#"
+        [workload.web]
+        command = ["/bin/httpd"]
+        root = "/srv/web"
+        network = { mode = "host" }
+        "#,
+    );
+    assert_eq!(shared_network.namespaces, Namespaces { own_view: true, pid: true, network: false });
+    assert!(!shared_network.steps.contains(&Step::Loopback));
+}
+
+#[test]
+fn volumes_are_mounted_outside_in_whatever_their_order_in_the_config() {
+    let steps = steps(
+        r#"
+        [workload.web]
+        command = ["/bin/httpd"]
+        root = "/srv/web"
+        [workload.web.volumes]
+        "/data/deep/er" = { tmpfs = "1M" }
+        "/data" = { tmpfs = "1M" }
+        "/data/deep" = { tmpfs = "1M" }
+        "#,
+    );
+    let volumes: Vec<_> = steps.iter().filter(|step| matches!(step, Step::Volume(_))).collect();
+    assert_eq!(volumes, [&Step::Volume(1), &Step::Volume(2), &Step::Volume(0)]);
+    assert!(ordered(&steps, Step::SharedMemory, Step::Volume(1)));
+    assert!(ordered(&steps, Step::Volume(0), Step::Pivot));
+}
+
+#[test]
+fn as_many_volumes_as_there_is_room_for_fit_and_one_more_is_an_error() {
+    let with = |count: usize| {
+        let volumes: String =
+            (0..count).map(|n| std::format!("\"/v{n}\" = {{ tmpfs = \"1M\" }}\n")).collect();
+        config(&(PLAIN.to_string() + "[workload.web.volumes]\n" + &volumes))
+    };
+    let most = crate::limits::WORKLOAD_VOLUMES;
+    let full = with(most);
+    assert!(plan(&full, full.workload(FIRST).unwrap(), ON_A_MACHINE).is_some());
+    let over = with(most + 1);
+    assert!(plan(&over, over.workload(FIRST).unwrap(), ON_A_MACHINE).is_none());
+}
+
+#[test]
+fn everything_at_once_fits_into_a_plan() {
+    let volumes: String = (0..crate::limits::WORKLOAD_VOLUMES)
+        .map(|n| std::format!("\"/v{n}\" = {{ tmpfs = \"1M\" }}\n"))
+        .collect();
+    let config = config(&std::format!(
+        r#"
+        [workload.web]
+        command = ["/bin/httpd"]
+        root = "scratch"
+        user = "0:0"
+        directory = "/v1"
+        limits = {{ stack = "1M", locked-memory = "1M", file-size = "1M", core = "1M", files = 10 }}
+        [workload.web.volumes]
+        {volumes}"#
+    ));
+    let most = Circumstances { cgroup: true, terminal: true };
+    assert!(plan(&config, config.workload(FIRST).unwrap(), most).is_some());
+}
+
+#[test]
+fn without_a_cgroup_there_is_no_cgroup_namespace_and_a_terminal_only_if_asked_for() {
+    let config = config(PLAIN);
+    let workload = config.workload(FIRST).unwrap();
+    let bare = plan(&config, workload, Circumstances { cgroup: false, terminal: true }).unwrap();
+    assert!(!bare.steps.contains(&Step::CgroupNamespace));
+    assert!(ordered(&bare.steps, Step::Session, Step::ControllingTerminal));
+    assert!(ordered(&bare.steps, Step::Stdio, Step::ControllingTerminal));
+    assert!(ordered(&bare.steps, Step::ControllingTerminal, Step::Capabilities));
+}
+
+fn environment_of(text: &str) -> Option<Vec<String>> {
+    let config = config(text);
+    let mut block = environment::Block::new();
+    let fits = environment::fill(&config, config.workload(FIRST).unwrap(), &mut block);
+    fits.then(|| environment::strings(&block).map(|it| it.to_str().unwrap().to_string()).collect())
+}
+
+#[test]
+fn the_environment_is_three_defaults_and_what_the_config_says() {
+    let all =
+        environment_of(&(PLAIN.to_string() + "env = { TZ = \"UTC\", HOME = \"/data\", EMPTY = \"\" }\n"));
+    let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    assert_eq!(all.unwrap(), [path, "CORM_WORKLOAD=web", "TZ=UTC", "HOME=/data", "EMPTY="]);
+}
+
+#[test]
+fn an_environment_that_does_not_fit_is_refused_not_cut() {
+    let value = "x".repeat(crate::limits::ENVIRONMENT);
+    assert_eq!(environment_of(&std::format!("{PLAIN}env = {{ BIG = \"{value}\" }}\n")), None);
+    let many: String = (0..crate::limits::ENVIRONMENT_WORDS).map(|n| std::format!("V{n} = \"\"\n")).collect();
+    assert_eq!(environment_of(&std::format!("{PLAIN}[workload.web.env]\n{many}")), None);
+}

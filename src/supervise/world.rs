@@ -1,0 +1,590 @@
+//! A simulated kernel with its own opinion of every rule.
+//!
+//! [`World`] owns the processes that the supervisor starts. They set up, run,
+//! crash, ignore signals, leave children behind and get stuck as a random
+//! [`Behaviour`] says; time is simulated, and jumps to the next thing that
+//! happens. The world keeps its own books (when was this killed, when may that
+//! start, what is settled), written from the rules and not from the
+//! supervisor's states, and checks each action against them.
+
+use super::tests::TestSpecs;
+use super::*;
+use crate::config::Restart;
+use std::collections::BTreeMap;
+use std::vec::Vec;
+
+/// What becomes of one launch. Times are in milliseconds after what leads to them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Behaviour {
+    pub launch: Result<(), Unable>,
+    pub setup: Setup,
+    /// How long it runs, and how it ends; `None`: for ever.
+    pub runs: Option<(Millis, Exit)>,
+    pub on_signal: OnSignal,
+    /// How long the kernel takes to end it; `None`: it is stuck.
+    pub dies_in: Option<Millis>,
+    /// The main process leaves others, which end so long after they are killed.
+    pub leaves: Option<Option<Millis>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Setup {
+    Executes(Millis),
+    Hangs,
+    Dies(Millis, Exit),
+    /// After the report it exits so much later, or never.
+    Fails(Millis, Unable, Option<Millis>),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum OnSignal {
+    Ends(Millis, Exit),
+    Ignores,
+    Deaf,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Happening {
+    Told(Event),
+    Executes(u32),
+    SetupFails(u32, Unable),
+    Dies(u32, Exit),
+    OthersGone(u32),
+}
+
+#[derive(Clone, Copy)]
+struct Main {
+    pid: u32,
+    launched: Millis,
+    executed: Option<Millis>,
+    setup_failed: Option<(Millis, Unable)>,
+    signalled: Option<Millis>,
+    deaf: bool,
+    /// The supervisor was told, or has decided, to bring it down.
+    ordered: bool,
+    behaviour: Behaviour,
+}
+
+/// What is to be done when the last process is gone.
+#[derive(Clone, Copy)]
+enum How {
+    Order(Exit),
+    Exit(Exit, Millis),
+    Unable(Unable),
+}
+
+/// The world's books on one workload.
+#[derive(Clone, Copy)]
+struct Slot {
+    main: Option<Main>,
+    /// Processes the main process left: (its pid, how it ended, when they die).
+    others: Option<(u32, How, Option<Millis>)>,
+    killed: Option<Millis>,
+    masked: bool,
+    wanted: bool,
+    /// It has ended and stays so.
+    settled: bool,
+    streak: u32,
+    earliest: Millis,
+}
+
+pub(super) struct World {
+    pub specs: TestSpecs,
+    behaviours: Vec<Behaviour>,
+    supervisor: Box<Supervisor>,
+    slots: Vec<Slot>,
+    queue: BTreeMap<(Millis, u32), Happening>,
+    sequence: u32,
+    now: Millis,
+    /// The phase as it should be.
+    phase: Phase,
+    ends_by: Millis,
+    status: Option<u8>,
+    rescue_due: bool,
+    pub launches: usize,
+}
+
+impl World {
+    pub fn new(specs: TestSpecs, masked: &[bool], behaviours: Vec<Behaviour>) -> World {
+        let mut supervisor = Box::new(Supervisor::EMPTY);
+        let slot = |(index, masked): (usize, &bool)| {
+            if *masked {
+                supervisor.mask(WorkloadId(index as u16));
+            }
+            Slot {
+                main: None,
+                others: None,
+                killed: None,
+                masked: *masked,
+                wanted: true,
+                settled: *masked,
+                streak: 0,
+                earliest: 0,
+            }
+        };
+        let slots = masked.iter().enumerate().map(slot).collect();
+        World {
+            specs,
+            behaviours,
+            supervisor,
+            slots,
+            queue: BTreeMap::new(),
+            sequence: 0,
+            now: 0,
+            phase: Phase::Booting,
+            ends_by: Millis::MAX,
+            status: None,
+            rescue_due: false,
+            launches: 0,
+        }
+    }
+
+    pub fn schedule(&mut self, at: Millis, event: Event) {
+        self.later(at, Happening::Told(event));
+    }
+
+    fn later(&mut self, delay: Millis, happening: Happening) {
+        self.sequence += 1;
+        self.queue.insert((self.now + delay, self.sequence), happening);
+    }
+
+    /// Lives until the supervisor says that everything is over.
+    pub fn run(&mut self) {
+        loop {
+            self.drain();
+            if matches!(self.phase, Phase::Ended { .. }) {
+                return self.nothing_comes_after_the_end();
+            }
+            let deadline = self.supervisor.next_deadline();
+            assert!(deadline.is_none_or(|deadline| deadline > self.now), "a deadline in the past");
+            let next = self.queue.keys().next().map(|key| key.0);
+            let next = [deadline, next].into_iter().flatten().min();
+            self.now = next.expect("a machine that is to end waits for nothing at all");
+            assert!(self.now <= self.ends_by, "the shutdown takes too long");
+            while let Some(entry) = self.queue.first_entry()
+                && entry.key().0 <= self.now
+                && !matches!(self.phase, Phase::Ended { .. })
+            {
+                let happening = entry.remove();
+                self.happens(happening);
+                self.drain();
+            }
+        }
+    }
+
+    fn step(&mut self, id: WorkloadId, event: UnitEvent) {
+        self.supervisor.step(&self.specs, Event::Unit(id, event), self.now);
+    }
+
+    fn drain(&mut self) {
+        let mut count = 0;
+        while let Some(action) = self.supervisor.poll(&self.specs, self.now) {
+            self.act(action);
+            count += 1;
+            assert!(count <= 16 * (1 + self.slots.len()), "poll goes round in circles: {action:?}");
+        }
+        self.books_agree();
+    }
+
+    fn owner(&self, pid: u32) -> Option<WorkloadId> {
+        let owns = |slot: &Slot| slot.main.is_some_and(|main| main.pid == pid);
+        self.slots.iter().position(owns).map(|index| WorkloadId(index as u16))
+    }
+
+    fn slot(&mut self, id: WorkloadId) -> &mut Slot {
+        &mut self.slots[id.index()]
+    }
+
+    fn starts(&self) -> bool {
+        matches!(self.phase, Phase::Booting | Phase::Up)
+    }
+
+    fn impatient(&self) -> bool {
+        matches!(self.phase, Phase::Ending { asked: 3.., .. })
+    }
+}
+
+/// The kernel and the people.
+impl World {
+    fn happens(&mut self, happening: Happening) {
+        match happening {
+            Happening::Told(event) => {
+                self.told(event);
+                self.supervisor.step(&self.specs, event, self.now);
+            }
+            Happening::Executes(pid) => {
+                let (Some(id), now) = (self.owner(pid), self.now) else { return };
+                let main = self.slot(id).main.as_mut().unwrap();
+                main.executed = Some(now);
+                if let Some((ran, exit)) = main.behaviour.runs {
+                    self.later(ran, Happening::Dies(pid, exit));
+                }
+                self.step(id, UnitEvent::Executed);
+            }
+            Happening::SetupFails(pid, unable) => {
+                let (Some(id), now) = (self.owner(pid), self.now) else { return };
+                let main = self.slot(id).main.as_mut().unwrap();
+                if !main.ordered {
+                    main.setup_failed = Some((now, unable));
+                }
+                self.step(id, UnitEvent::SetupFailed(unable));
+            }
+            Happening::Dies(pid, exit) => self.dies(pid, exit),
+            Happening::OthersGone(pid) => {
+                let left = |slot: &Slot| slot.others.is_some_and(|(of, ..)| of == pid);
+                let Some(index) = self.slots.iter().position(left) else { return };
+                let (_, how, _) = self.slots[index].others.take().unwrap();
+                let id = WorkloadId(index as u16);
+                self.settle(id, how);
+                self.step(id, UnitEvent::GroupEmpty);
+            }
+        }
+    }
+
+    fn dies(&mut self, pid: u32, exit: Exit) {
+        let (Some(id), now) = (self.owner(pid), self.now) else { return };
+        let main = self.slot(id).main.take().unwrap();
+        let how = match (main.ordered, main.setup_failed) {
+            (_, Some((_, unable))) => How::Unable(unable),
+            (true, None) => How::Order(exit),
+            (false, None) if main.executed.is_none() && now >= main.launched + START_PATIENCE => {
+                How::Unable(Unable::ForNow)
+            }
+            (false, None) => How::Exit(exit, main.executed.map_or(0, |since| now - since)),
+        };
+        let others = main.behaviour.leaves.filter(|_| main.executed.is_some());
+        match others {
+            Some(die_in) => self.slot(id).others = Some((pid, how, die_in)),
+            None => self.settle(id, how),
+        }
+        self.step(id, UnitEvent::Exited { exit, others: others.is_some() });
+    }
+
+    /// What people want, in the world's own words.
+    fn told(&mut self, event: Event) {
+        match event {
+            Event::MachineReady if self.phase == Phase::Booting => self.phase = Phase::Up,
+            Event::MachineReady => {}
+            Event::MachineFailed => self.fails(),
+            Event::Rescue => self.rescue(),
+            Event::Shutdown(wish) => match self.phase {
+                Phase::Ending { end, asked } if end == wish => {
+                    self.phase = Phase::Ending { end, asked: asked + 1 };
+                }
+                Phase::Ending { asked, .. } => {
+                    self.phase = Phase::Ending { end: wish, asked: if asked >= 3 { asked } else { 1 } };
+                }
+                _ => self.ends(wish),
+            },
+            Event::Unit(id, wish) if id.index() < self.slots.len() => self.wished(id, wish),
+            Event::Unit(..) => {}
+        }
+    }
+
+    fn wished(&mut self, id: WorkloadId, wish: UnitEvent) {
+        let (starts, now) = (self.starts(), self.now);
+        let rescue = self.phase == Phase::Rescue;
+        let slot = self.slot(id);
+        let idle = slot.main.is_none() && slot.others.is_none();
+        if slot.masked {
+            return;
+        }
+        match wish {
+            UnitEvent::Stop if starts || rescue => {
+                slot.wanted = false;
+                slot.settled |= idle;
+                if let Some(main) = &mut slot.main {
+                    main.ordered = true;
+                }
+            }
+            UnitEvent::Start | UnitEvent::Restart if starts => {
+                slot.wanted = true;
+                if idle {
+                    slot.settled = false;
+                    slot.streak = 0;
+                    slot.earliest = now;
+                }
+                if let (Some(main), UnitEvent::Restart) = (&mut slot.main, wish)
+                    && main.executed.is_some()
+                    && !main.ordered
+                {
+                    main.ordered = true;
+                    slot.streak = 0;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn fails(&mut self) {
+        if self.starts() {
+            match self.specs.on_failure {
+                OnFailure::Reboot => self.ends(End::Reboot),
+                OnFailure::Halt => self.ends(End::Halt),
+                OnFailure::Rescue => self.rescue(),
+            }
+        }
+    }
+
+    fn rescue(&mut self) {
+        if self.starts() {
+            self.phase = Phase::Rescue;
+            self.rescue_due = true;
+        }
+    }
+
+    fn ends(&mut self, end: End) {
+        self.phase = Phase::Ending { end, asked: 1 };
+        self.rescue_due = false;
+        // The longest chain. `after` has no circles here, so as many rounds as units do.
+        let mut chain = vec![0; self.slots.len()];
+        for _ in &self.slots {
+            for (index, unit) in self.specs.units.iter().enumerate() {
+                let own = u64::from(unit.stop.timeout).max(KILL_PATIENCE) + 2 * KILL_PATIENCE;
+                let below = unit.after.iter().filter_map(|id| chain.get(id.index())).max();
+                chain[index] = own + below.copied().unwrap_or(0);
+            }
+        }
+        self.ends_by = self.now + chain.into_iter().max().unwrap_or(0);
+    }
+
+    /// The last process of a workload is gone.
+    fn settle(&mut self, id: WorkloadId, how: How) {
+        let (now, starts) = (self.now, self.starts());
+        let (backoff, policy, critical) = {
+            let spec = &self.specs.units[id.index()];
+            (spec.backoff, spec.restart, spec.critical)
+        };
+        let slot = self.slot(id);
+        let again = starts && slot.wanted;
+        let delay = |slot: &mut Slot| {
+            let most = u64::from(backoff.most.max(LEAST_DELAY));
+            let doubled = u64::from(backoff.first).saturating_mul(2u64.saturating_pow(slot.streak));
+            slot.streak += 1;
+            slot.earliest = now + doubled.clamp(u64::from(LEAST_DELAY), most);
+        };
+        let mut gave_up = None;
+        match how {
+            How::Order(_) if again => slot.earliest = now,
+            How::Order(_) => slot.settled = true,
+            How::Exit(exit, ran) => {
+                let restarts = match policy {
+                    Restart::Never => false,
+                    Restart::OnFailure => exit.is_failure(),
+                    Restart::Always => true,
+                };
+                if again && restarts {
+                    if ran >= u64::from(backoff.reset) {
+                        slot.streak = 0;
+                    }
+                    delay(slot);
+                } else {
+                    slot.settled = true;
+                    gave_up = Some((exit.code(), exit.is_failure()));
+                }
+            }
+            How::Unable(Unable::ForNow) if again => delay(slot),
+            How::Unable(Unable::ForNow) => slot.settled = true,
+            How::Unable(Unable::ForGood { code }) => {
+                slot.settled = true;
+                gave_up = Some((code, true));
+            }
+        }
+        if self.specs.exit_with == Some(id) {
+            match (how, gave_up) {
+                (_, Some((code, _))) => {
+                    self.status = Some(code);
+                    if starts {
+                        self.ends(End::PowerOff);
+                    }
+                }
+                (How::Order(exit), None) if !again => self.status = Some(exit.code()),
+                _ => {}
+            }
+        } else if critical && gave_up.is_some_and(|(_, failure)| failure) {
+            self.fails();
+        }
+    }
+}
+
+/// The rules.
+impl World {
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Launch(id) => self.launch(id),
+            Action::Signal { id, pid, signal } => self.signal(id, pid, signal),
+            Action::KillGroup(id) => self.kill(id),
+            Action::Report(_) => {}
+            Action::EnterRescue => {
+                assert!(self.rescue_due, "rescue without a reason");
+                self.rescue_due = false;
+            }
+            Action::Finish { end, status } => {
+                let Phase::Ending { end: wanted, .. } = self.phase else { panic!("an end nobody wants") };
+                assert_eq!((end, status), (wanted, self.status));
+                for (index, slot) in self.slots.iter().enumerate() {
+                    let alive = slot.main.is_some() || slot.others.is_some();
+                    assert!(!alive || self.given_up(slot), "{index} is lost");
+                }
+                self.phase = Phase::Ended { end };
+            }
+        }
+    }
+
+    /// Killed long enough ago.
+    fn given_up(&self, slot: &Slot) -> bool {
+        slot.killed.is_some_and(|at| at + KILL_PATIENCE <= self.now)
+    }
+
+    fn may_start(&self, id: WorkloadId) -> Result<(), &'static str> {
+        let (slot, spec) = (&self.slots[id.index()], &self.specs.units[id.index()]);
+        let ready = |before: &WorkloadId| {
+            let before = &self.slots[before.index()];
+            before.settled || before.main.is_some_and(|main| main.executed.is_some() && !main.ordered)
+        };
+        if slot.main.is_some() || slot.others.is_some() {
+            Err("it has processes already")
+        } else if slot.settled {
+            Err("it is to stay down")
+        } else if slot.earliest > self.now {
+            Err("it is too early")
+        } else if !(self.phase == Phase::Up || self.phase == Phase::Booting && spec.early) {
+            Err("nothing starts in this phase")
+        } else if !spec.after.iter().all(ready) {
+            Err("it is before its dependencies")
+        } else {
+            Ok(())
+        }
+    }
+
+    fn launch(&mut self, id: WorkloadId) {
+        assert_eq!(self.may_start(id), Ok(()), "{id:?} is started");
+        let behaviour = self.behaviours[self.launches % self.behaviours.len()];
+        self.launches += 1;
+        self.slot(id).killed = None;
+        if let Err(unable) = behaviour.launch {
+            self.settle(id, How::Unable(unable));
+            return self.step(id, UnitEvent::LaunchFailed(unable));
+        }
+        let pid = 1000 + self.launches as u32;
+        let main = Main {
+            pid,
+            launched: self.now,
+            executed: None,
+            setup_failed: None,
+            signalled: None,
+            deaf: false,
+            ordered: false,
+            behaviour,
+        };
+        self.slot(id).main = Some(main);
+        self.step(id, UnitEvent::Launched { pid });
+        match behaviour.setup {
+            Setup::Executes(delay) => self.later(delay, Happening::Executes(pid)),
+            Setup::Hangs => {}
+            Setup::Dies(delay, exit) => self.later(delay, Happening::Dies(pid, exit)),
+            Setup::Fails(delay, unable, exits) => {
+                self.later(delay, Happening::SetupFails(pid, unable));
+                if let Some(more) = exits {
+                    self.later(delay + more, Happening::Dies(pid, Exit::Status(1)));
+                }
+            }
+        }
+    }
+
+    /// In a shutdown, what started after this one must be down first.
+    fn assert_order(&self, id: WorkloadId) {
+        for (index, unit) in self.specs.units.iter().enumerate() {
+            let slot = &self.slots[index];
+            let alive = slot.main.is_some() || slot.others.is_some();
+            let holds = unit.after.contains(&id) && alive && !self.given_up(slot);
+            assert!(!holds, "{id:?} is stopped before {index}, which started after it");
+        }
+    }
+
+    fn signal(&mut self, id: WorkloadId, pid: u32, signal: u8) {
+        let now = self.now;
+        assert_eq!(signal, self.specs.units[id.index()].stop.signal);
+        let main = self.slots[id.index()].main.expect("a signal to nobody");
+        assert_eq!(main.pid, pid);
+        assert!(main.executed.is_some() && main.signalled.is_none());
+        if !main.ordered {
+            assert!(matches!(self.phase, Phase::Ending { .. }), "a signal nobody wants");
+            self.assert_order(id);
+        }
+        let main = self.slot(id).main.as_mut().unwrap();
+        (main.ordered, main.signalled) = (true, Some(now));
+        match main.behaviour.on_signal {
+            OnSignal::Ends(delay, exit) => self.later(delay, Happening::Dies(pid, exit)),
+            OnSignal::Ignores => {}
+            OnSignal::Deaf => {
+                main.deaf = true;
+                self.step(id, UnitEvent::Deaf);
+            }
+        }
+    }
+
+    fn kill(&mut self, id: WorkloadId) {
+        let now = self.now;
+        let timeout = u64::from(self.specs.units[id.index()].stop.timeout);
+        let ending = matches!(self.phase, Phase::Ending { .. });
+        let slot = self.slots[id.index()];
+        assert!(slot.main.is_some() || slot.others.is_some(), "a kill of nobody");
+        if let Some(main) = slot.main {
+            let slow_stop = main.deaf || main.signalled.is_some_and(|at| at + timeout <= now);
+            let slow_start = main.executed.is_none() && main.launched + START_PATIENCE <= now;
+            let slow_failure = main.setup_failed.is_some_and(|(at, _)| at + KILL_PATIENCE <= now);
+            let unborn = main.executed.is_none() && main.setup_failed.is_none();
+            if !(slow_stop || slow_start || slow_failure || self.impatient() || main.ordered && unborn) {
+                assert!(ending && unborn, "{id:?} is killed without a reason");
+                self.assert_order(id);
+            }
+            let main = self.slot(id).main.as_mut().unwrap();
+            main.ordered |= main.setup_failed.is_none() && !slow_start;
+            let (pid, dies_in) = (main.pid, main.behaviour.dies_in);
+            if let Some(delay) = dies_in {
+                self.later(delay, Happening::Dies(pid, Exit::Signal(9)));
+            }
+        }
+        if let Some((pid, _, Some(delay))) = slot.others {
+            self.later(delay, Happening::OthersGone(pid));
+        }
+        if !self.given_up(&slot) {
+            self.slot(id).killed = Some(now);
+        }
+    }
+
+    /// With nothing more to do, nothing may be left undone.
+    fn books_agree(&self) {
+        if matches!(self.phase, Phase::Ended { .. }) {
+            return;
+        }
+        let supposed = self.supervisor.phase();
+        assert_eq!(core::mem::discriminant(&supposed), core::mem::discriminant(&self.phase), "{supposed:?}");
+        assert!(!self.rescue_due, "the rescue was forgotten");
+        for (index, slot) in self.slots.iter().enumerate() {
+            let id = WorkloadId(index as u16);
+            assert_ne!(self.may_start(id), Ok(()), "{id:?} is forgotten");
+            let unit = self.supervisor.unit(id).unwrap();
+            assert_eq!(unit.pid(), slot.main.map(|main| main.pid), "{id:?} {unit:?}");
+            let Some(main) = slot.main else { continue };
+            assert_eq!(self.supervisor.owner(main.pid), Some(id));
+            let timeout = u64::from(self.specs.units[index].stop.timeout);
+            let overdue = main.deaf
+                || main.signalled.is_some_and(|at| at + timeout <= self.now)
+                || main.executed.is_none() && main.launched + START_PATIENCE <= self.now
+                || main.setup_failed.is_some_and(|(at, _)| at + KILL_PATIENCE <= self.now)
+                || self.impatient();
+            assert!(!overdue || slot.killed.is_some(), "{id:?} should have been killed by now");
+        }
+    }
+
+    fn nothing_comes_after_the_end(&mut self) {
+        self.now += 1_000_000;
+        for event in [Event::MachineReady, Event::Rescue, Event::Shutdown(End::Halt)] {
+            self.supervisor.step(&self.specs, event, self.now);
+            assert_eq!(self.supervisor.poll(&self.specs, self.now), None);
+        }
+        assert_eq!(self.supervisor.next_deadline(), None);
+    }
+}

@@ -1,0 +1,49 @@
+//! The demo appliance, as the README shows it.
+
+use anyhow::{Context, Result};
+use corm_qemu::machine::Forward;
+use corm_qemu::{Image, Machine, Options};
+use corm_tests::*;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+/// What `curl localhost:PORT` does.
+fn fetch(port: u16) -> Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+    let mut page = String::new();
+    stream.read_to_string(&mut page)?;
+    Ok(page)
+}
+
+#[test]
+fn web_answers_while_hog_dies_and_orphans_are_reaped() -> Result<()> {
+    let options = Options { forwards: vec![Forward::to(8080)], ..Options::default() };
+    let machine = Machine::boot(&Image::demo(&board()).build()?, &options)?;
+    let port = machine.host_port(8080).context("a port of the host")?;
+    machine.wait_for("web: running")?;
+
+    let give_up = Instant::now() + Duration::from_secs(120);
+    let page = loop {
+        // QEMU accepts before the guest listens, and then closes: ask again.
+        match fetch(port) {
+            Ok(page) if page.contains("It runs.") => break page,
+            other if Instant::now() > give_up => panic!("{other:?}\n{}", machine.console()),
+            _ => std::thread::sleep(Duration::from_millis(200)),
+        }
+    };
+    assert!(page.starts_with("HTTP/1.0 200 OK") || page.starts_with("HTTP/1.1 200 OK"), "{page}");
+
+    machine.wait_for_match(r"corm: hog: out of memory.*16M")?;
+    let first = machine.wait_for_match(r"corm: hog: killed by signal 9.*restart (\d+) in ([0-9.]+m?s)")?;
+    let second = machine.wait_for_match(r"corm: hog: killed by signal 9.*restart (\d+) in ([0-9.]+m?s)")?;
+    assert_eq!([&first[1..], &second[1..]], [["1", "1s"], ["2", "2s"]]);
+    assert!(fetch(port)?.contains("It runs."), "web still answers");
+
+    let zombies =
+        machine.wait_for_match(r"orphans: left 100 orphans behind; zombies on this machine: (\d+)")?;
+    assert_eq!(zombies[1], "0");
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! Workloads that end, run over, and leave things behind.
+
+use anyhow::Result;
+use corm_qemu::Options;
+use corm_tests::*;
+use std::time::Duration;
+
+#[test]
+fn a_workload_that_dies_is_restarted_with_growing_delays() -> Result<()> {
+    let config = r#"
+[workload.flaky]
+command = ["/bin/busybox", "sh", "-c", "echo alive; exit 3"]
+restart = "on-failure"
+backoff = { first = "100ms", most = "400ms" }
+
+[workload.once]
+command = ["/bin/busybox", "sh", "-c", "echo only once"]
+restart = "on-failure"
+"#;
+    let machine = boot(config)?;
+    let mut delays = Vec::new();
+    for nth in 1..=4 {
+        let found = machine
+            .wait_for_match(&format!(r"flaky: exited with status 3 .*restart {nth} in ([0-9.]+m?s)"))?;
+        delays.push(found[1].clone());
+    }
+    assert_eq!(delays, ["100ms", "200ms", "400ms", "400ms"]);
+    let console = machine.console();
+    assert_eq!(said_by("once", &console), ["only once"], "it ended well and is not restarted:\n{console}");
+    Ok(())
+}
+
+#[test]
+fn a_workload_over_its_memory_is_killed_alone_and_comes_back() -> Result<()> {
+    let config = r#"
+[workload.hog]
+command = ["/bin/busybox", "tail", "/dev/zero"]
+backoff = { first = "100ms" }
+limits = { memory = "8M", swap = 0 }
+
+[workload.calm]
+command = ["/bin/busybox", "sh", "-c", "while :; do echo calm; /bin/busybox sleep 1; done"]
+"#;
+    let machine = boot(config)?;
+    machine.wait_for_match(r"corm: hog: out of memory.*8M")?;
+    machine.wait_for_match(r"corm: hog: killed by signal 9.*restart 1 in")?;
+    machine.wait_for_match(r"corm: hog: killed by signal 9.*restart 2 in")?;
+    machine.wait_for("calm: calm")?;
+    assert_not_said(&machine.console(), "corm: calm: killed");
+    Ok(())
+}
+
+#[test]
+fn ten_thousand_orphans_are_reaped() -> Result<()> {
+    let orphans = r#"
+[workload.orphans]
+command = ["/bin/sh", "-c", '''
+i=0
+while [ $i -lt 100 ]; do
+    (j=0; while [ $j -lt 100 ]; do : & j=$((j+1)); done)
+    i=$((i+1))
+done
+echo made 10000''']
+root = "/"
+namespaces = { pid = "host" }
+restart = "never"
+limits = { pids = 400 }
+"#;
+    let script = r#"
+while ! grep -q '^populated 0' /sys/fs/cgroup/orphans/cgroup.events; do usleep 100000; done
+echo zombies=$(cat /proc/[0-9]*/status 2>/dev/null | grep -c '^State:.Z')
+"#;
+    let mut machine = boot(&(orphans.to_owned() + &probe(&["orphans"], script)))?;
+    // 10,000 forks take an emulated machine a minute, and a busy computer several.
+    machine.set_patience(Duration::from_secs(900));
+    machine.wait_for("orphans: made 10000")?;
+    let seen = Seen::by_probe(&machine)?;
+    assert_eq!(seen.value("zombies")?, "0");
+    Ok(())
+}
+
+#[test]
+fn what_a_dead_workload_left_in_its_cgroup_is_killed() -> Result<()> {
+    let config = r#"
+[workload.parent]
+command = ["/bin/sh", "-c", "sleep 1000 & sleep 1000 & echo leaving two; exit 0"]
+root = "/"
+namespaces = { pid = "host" }
+restart = "never"
+"#;
+    let script =
+        "usleep 300000; echo left=$(cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c 's[l]eep 1000')";
+    let machine = boot(&(config.to_owned() + &probe(&["parent"], script)))?;
+    let seen = Seen::by_probe(&machine)?;
+    assert_eq!(seen.value("left")?, "0", "{}", machine.console());
+    Ok(())
+}
+
+#[test]
+fn workloads_start_after_what_they_name() -> Result<()> {
+    let config = r#"
+[workload.third]
+command = ["/bin/busybox", "echo", "3"]
+restart = "never"
+after = ["second"]
+[workload.second]
+command = ["/bin/busybox", "echo", "2"]
+restart = "never"
+after = ["first"]
+[workload.first]
+command = ["/bin/busybox", "echo", "1"]
+restart = "never"
+"#;
+    let machine = boot(config)?;
+    machine.wait_for("third: 3")?;
+    let console = machine.console();
+    let started =
+        |name: &str| console.find(&format!("corm: {name}: running")).unwrap_or_else(|| panic!("{console}"));
+    assert!(started("first") < started("second") && started("second") < started("third"), "{console}");
+    Ok(())
+}
+
+#[test]
+fn a_flood_of_output_loses_no_line_and_holds_nobody_up() -> Result<()> {
+    let config = r#"
+[workload.flood]
+command = ["/bin/busybox", "sh", "-c", "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line $i of the flood; done"]
+restart = "never"
+
+[workload.calm]
+command = ["/bin/busybox", "sh", "-c", "while :; do echo calm; /bin/busybox usleep 200000; done"]
+
+[workload.odd]
+command = ["/bin/busybox", "sh", "-c", "printf 'esc \\033[2J end\\n'; printf 'no newline'"]
+restart = "never"
+"#;
+    let script = r#"
+while ! dmesg | grep -q 'line 3000 of the floo[d]'; do usleep 200000; done
+echo lines=$(dmesg | grep -c 'flood: line .* of the floo[d]')
+"#;
+    // A kernel log that holds all of it.
+    let options = Options { append: "log_buf_len=4M".to_owned(), ..Options::default() };
+    let machine = boot_with(image(&(config.to_owned() + &probe(&[], script))), &options)?;
+    machine.wait_for("calm: calm")?;
+    let seen = Seen::by_probe(&machine)?;
+    assert_eq!(seen.value("lines")?, "3000");
+    let console = machine.console();
+    assert_said(&console, "odd: esc \\x1b[2J end");
+    assert_said(&console, "odd: no newline");
+    Ok(())
+}
+
+#[test]
+fn a_critical_workload_that_gives_up_is_the_machines_failure() -> Result<()> {
+    let config = r#"
+[system]
+on-failure = "reboot"
+[workload.heart]
+command = ["/bin/busybox", "sh", "-c", "exit 1"]
+restart = "never"
+critical = true
+"#;
+    let machine = boot(config)?;
+    machine.wait_for("heart")?;
+    assert_eq!(machine.wait_end()?, corm_qemu::machine::End::Reboot);
+    Ok(())
+}
+
+#[test]
+fn a_failed_boot_goes_into_rescue_where_the_config_says_so() -> Result<()> {
+    let config = r#"
+[system]
+on-failure = "rescue"
+[mount."/data"]
+source = "/dev/no-such-disk"
+type = "ext4"
+required = true
+[workload.never]
+command = ["/bin/busybox", "echo", "I must not run"]
+"#;
+    let machine = boot(config)?;
+    machine.wait_for("/dev/no-such-disk")?;
+    machine.wait_for("rescue")?;
+    machine.wait_for("built-in shell")?;
+    machine.send("echo shell $((6 * 7))\n")?;
+    machine.wait_for("shell 42")?;
+    machine.send("reboot -f\n")?;
+    machine.wait_end()?;
+    assert_not_said(&machine.console(), "never: I must not run");
+    Ok(())
+}
