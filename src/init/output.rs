@@ -38,10 +38,18 @@ const LAST_WORDS: usize = 16;
 impl Init {
     /// Reads from a workload's new pipe.
     pub(super) fn open_stream(&mut self, id: WorkloadId, which: Which, pipe: OwnedFd) {
+        self.close_stream(id, which);
         self.watch(pipe.borrow(), Interest::Readable, which.source(id));
-        let name = self.name(id);
         if let Some(stream) = self.stream(id, which) {
-            stream.open(pipe, which.level(), name);
+            stream.open(pipe);
+        }
+    }
+
+    fn close_stream(&mut self, id: WorkloadId, which: Which) {
+        let name = self.name(id);
+        let pipe = self.stream(id, which).and_then(|stream| stream.close(which.level(), name));
+        if let Some(pipe) = pipe {
+            self.forget(pipe);
         }
     }
 
@@ -55,8 +63,10 @@ impl Init {
             Which::Errors => &mut edge.errors,
         };
         let pumped = stream.pump(&mut edge.budget, which.level(), name);
-        if pumped == Pumped::Broke {
-            self.pause(id, which);
+        match pumped {
+            Pumped::Broke => self.pause(id, which),
+            Pumped::Ended => self.close_stream(id, which),
+            Pumped::Dry | Pumped::More => {}
         }
         pumped
     }
