@@ -23,6 +23,8 @@ pub const LLD: Tool = Tool { program: "ld.lld", package: "lld", why: "links corm
 pub const DPKG: Tool =
     Tool { program: "dpkg-deb", package: "dpkg", why: "unpacks Debian's kernels and busybox" };
 
+pub const ZSTD: Tool = Tool { program: "zstd", package: "zstd", why: "compresses the image" };
+
 pub fn qemu(arch: Arch) -> Tool {
     let (program, package) = arch.qemu();
     Tool { program, package, why: "boots the image" }

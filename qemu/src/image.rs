@@ -161,7 +161,8 @@ impl Image {
             .suffix(".cpio")
             .tempfile()
             .context("could not make a temporary file for the image")?;
-        archive.write(file.as_file(), compression).context("could not write the image")?;
+        let writer = file.reopen().context("could not open a temporary file again")?;
+        archive.write(writer, compression).context("could not write the image")?;
         Ok(Built { board, kernel, initramfs: file.into_temp_path() })
     }
 
