@@ -3,6 +3,7 @@
 use anyhow::Result;
 use corm_qemu::Options;
 use corm_tests::*;
+use std::time::Duration;
 
 #[test]
 fn a_workload_that_dies_is_restarted_with_growing_delays() -> Result<()> {
@@ -69,7 +70,9 @@ limits = { pids = 400 }
 while ! grep -q '^populated 0' /sys/fs/cgroup/orphans/cgroup.events; do usleep 100000; done
 echo zombies=$(cat /proc/[0-9]*/status 2>/dev/null | grep -c '^State:.Z')
 "#;
-    let machine = boot(&(orphans.to_owned() + &probe(&["orphans"], script)))?;
+    let mut machine = boot(&(orphans.to_owned() + &probe(&["orphans"], script)))?;
+    // 10,000 forks take an emulated machine a minute, and a busy computer several.
+    machine.set_patience(Duration::from_secs(900));
     machine.wait_for("orphans: made 10000")?;
     let seen = Seen::by_probe(&machine)?;
     assert_eq!(seen.value("zombies")?, "0");

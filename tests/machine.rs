@@ -51,6 +51,8 @@ echo loopback=$(cat /sys/class/net/lo/flags)
 echo veth=$(test -d /sys/module/veth && echo loaded)
 for fd in 0 1 2; do echo fd$fd=$(readlink /proc/1/fd/$fd); done
 echo tmp=$(stat -c %a /tmp) shm=$(stat -c %a /dev/shm)
+sleep 1
+dmesg | grep ' corm: '
 "#;
     let machine = boot(&(MACHINE.to_owned() + &probe(&[], script)))?;
     let seen = Seen::by_probe(&machine)?;
@@ -90,9 +92,12 @@ restart = "never"
 command = ["/bin/busybox", "echo", "I run"]
 restart = "never"
 "#;
+    let config = config.to_owned() + &probe(&["loud"], "dmesg | grep ' corm: '");
     let options = Options { append: "corm.mask=quiet corm.msak=loud".to_owned(), ..Options::default() };
-    let machine = boot_with(image(config), &options)?;
-    wait_for_all(&machine, &["loud: I run", "corm.msak"])?;
+    let machine = boot_with(image(&config), &options)?;
+    wait_for_all(&machine, &["loud: I run", "probe: the end"])?;
+    // The kernel log has what a busy console did not get.
+    assert_said(&machine.console(), "corm.msak");
     let console = machine.console();
     assert_not_said(&console, "quiet: I should be masked");
     Ok(())
