@@ -37,6 +37,7 @@ impl OwnedFd {
 }
 
 impl Drop for OwnedFd {
+    #[inline(never)] // At every early return there is one.
     fn drop(&mut self) {
         // close(2): the descriptor is gone whatever is returned, so there is nothing to handle.
         // SAFETY: no pointers; `self.0` is owned and not used again.
