@@ -112,7 +112,7 @@ command = ["/bin/busybox", "echo", "1"]
 restart = "never"
 "#;
     let machine = boot(config)?;
-    machine.wait_for("third: 3")?;
+    machine.wait_for("corm: third: running")?;
     let console = machine.console();
     let started =
         |name: &str| console.find(&format!("corm: {name}: running")).unwrap_or_else(|| panic!("{console}"));
