@@ -20,7 +20,7 @@ use crate::config::{Config, FinalAction, WorkloadId};
 use crate::supervise::{Action, Because, End, Event, MachineNote, Note, Report};
 use crate::sys::cell::TakeOnce;
 use crate::sys::event::{self, Interest};
-use crate::sys::{BorrowedFd, OwnedFd, children, clock};
+use crate::sys::{BorrowedFd, OwnedFd, children, clock, pages};
 use crate::{cgroup, end, error, info, sandbox, say, warn};
 use signals::Wish;
 use state::{Source, State};
@@ -144,6 +144,7 @@ impl Init {
         self.rescue_again();
         if self.introduce.take().is_some() {
             boot::introduce(self.config, &self.found);
+            pages::give_back_rare_code();
         }
     }
 
