@@ -47,7 +47,7 @@ pub fn run() -> ! {
         }
     };
     let introduce = Some(clock::now().saturating_add(INTRODUCE_AFTER));
-    let mut init = Init { config, state, plan, found, epoll, signals, introduce };
+    let mut init = Init { config, state, plan, found, epoll, signals, introduce, booting: true };
     init.begin();
     loop {
         init.act();
@@ -65,6 +65,8 @@ struct Init {
     signals: OwnedFd,
     /// When [`boot::introduce`] is due, unless something happens before.
     introduce: Option<u64>,
+    /// What only a boot needs is still in memory.
+    booting: bool,
 }
 
 /// Milliseconds in which the first workloads get through their walls.
@@ -144,7 +146,11 @@ impl Init {
         self.rescue_again();
         if self.introduce.take().is_some() {
             boot::introduce(self.config, &self.found);
+        }
+        if self.booting && self.state.late.is_none() {
+            self.booting = false;
             pages::give_back_rare_code();
+            pages::give_back_stack();
         }
     }
 

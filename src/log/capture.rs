@@ -1,7 +1,7 @@
 //! A workload's stdout or stderr on its way into the log.
 //!
 //! Each is a pipe. PID 1 reads what is there, cuts it into lines and passes them
-//! on under the workload's name. A line that is not finished waits in [`Stream`];
+//! on under the workload's name. A line that is not finished waits in a [`Begun`];
 //! one that is longer than [`limits::LOG_LINE`] is split, and the first part ends
 //! in `\`. When a workload has used up its [`Budget`] its pipe is not read until
 //! there is budget again: the workload then waits in its own write(2), and
@@ -11,11 +11,15 @@ use super::{Level, emit};
 use crate::limits;
 use crate::sys::{BorrowedFd, Errno, OwnedFd, io};
 
-/// One pipe's read end and the line that has begun in it.
+/// A line that has begun. Kept apart from its [`Stream`]: most workloads write
+/// whole lines, and then its memory is never touched.
+pub type Begun = [u8; limits::LOG_LINE];
+
+/// One pipe's read end.
 pub struct Stream {
     pipe: Option<OwnedFd>,
+    /// How much of a [`Begun`] there is.
     begun: usize,
-    line: [u8; limits::LOG_LINE],
     /// Not watched until the budget is back.
     paused: bool,
 }
@@ -34,11 +38,11 @@ pub enum Pumped {
 }
 
 impl Stream {
-    pub const CLOSED: Stream = Stream { pipe: None, begun: 0, line: [0; limits::LOG_LINE], paused: false };
+    pub const CLOSED: Stream = Stream { pipe: None, begun: 0, paused: false };
 
     /// Takes a pipe's non-blocking read end. What was left of an earlier one is flushed.
-    pub fn open(&mut self, pipe: OwnedFd, level: Level, source: &[u8]) {
-        self.close(level, source);
+    pub fn open(&mut self, line: &mut Begun, pipe: OwnedFd, level: Level, source: &[u8]) {
+        self.close(line, level, source);
         self.pipe = Some(pipe);
     }
 
@@ -55,9 +59,9 @@ impl Stream {
     }
 
     /// Reads once and passes the lines on.
-    pub fn pump(&mut self, budget: &mut Budget, level: Level, source: &[u8]) -> Pumped {
-        /// One read: a pipe's own page.
-        const CHUNK: usize = 4096;
+    pub fn pump(&mut self, line: &mut Begun, budget: &mut Budget, level: Level, source: &[u8]) -> Pumped {
+        /// One read: two full lines. It is what decides how much stack PID 1 has in memory.
+        const CHUNK: usize = 2 * limits::LOG_LINE;
         if budget.lines == 0 {
             return Pumped::Broke;
         }
@@ -65,18 +69,18 @@ impl Stream {
         let mut chunk = [0u8; CHUNK];
         let read = match io::read(pipe, &mut chunk) {
             Ok(0) => {
-                self.close(level, source);
+                self.close(line, level, source);
                 return Pumped::Ended;
             }
             Ok(count) => chunk.get(..count).unwrap_or(&[]),
             Err(Errno::EAGAIN) => return Pumped::Dry,
             Err(Errno::EINTR) => return Pumped::More,
             Err(_) => {
-                self.close(level, source);
+                self.close(line, level, source);
                 return Pumped::Ended;
             }
         };
-        self.take(read, |line| {
+        self.take(line, read, |line| {
             budget.lines = budget.lines.saturating_sub(1);
             emit(level, source, line);
         });
@@ -84,9 +88,9 @@ impl Stream {
     }
 
     /// Flushes and closes.
-    pub fn close(&mut self, level: Level, source: &[u8]) {
+    pub fn close(&mut self, line: &mut Begun, level: Level, source: &[u8]) {
         if self.begun > 0 {
-            emit(level, source, self.line.get(..self.begun).unwrap_or(&[]));
+            emit(level, source, line.get(..self.begun).unwrap_or(&[]));
         }
         self.begun = 0;
         self.paused = false;
@@ -94,7 +98,7 @@ impl Stream {
     }
 
     /// Cuts bytes into lines, carrying an unfinished one over.
-    fn take(&mut self, mut bytes: &[u8], mut each: impl FnMut(&[u8])) {
+    fn take(&mut self, line: &mut Begun, mut bytes: &[u8], mut each: impl FnMut(&[u8])) {
         while !bytes.is_empty() {
             let end = bytes.iter().position(|byte| *byte == b'\n');
             let (part, rest) = bytes.split_at_checked(end.unwrap_or(bytes.len())).unwrap_or((bytes, &[]));
@@ -104,26 +108,26 @@ impl Stream {
             while self.begun.saturating_add(part.len()) > limits::LOG_LINE.saturating_sub(1) {
                 let room = limits::LOG_LINE.saturating_sub(1).saturating_sub(self.begun);
                 let (now, later) = part.split_at_checked(room).unwrap_or((part, &[]));
-                self.append(now);
-                self.append(b"\\");
-                each(self.line.get(..self.begun).unwrap_or(&[]));
+                self.append(line, now);
+                self.append(line, b"\\");
+                each(line.get(..self.begun).unwrap_or(&[]));
                 self.begun = 0;
                 part = later;
             }
             if end.is_some() && self.begun == 0 {
                 each(part);
             } else {
-                self.append(part);
+                self.append(line, part);
                 if end.is_some() {
-                    each(self.line.get(..self.begun).unwrap_or(&[]));
+                    each(line.get(..self.begun).unwrap_or(&[]));
                     self.begun = 0;
                 }
             }
         }
     }
 
-    fn append(&mut self, part: &[u8]) {
-        let free = self.line.get_mut(self.begun..).unwrap_or(&mut []);
+    fn append(&mut self, line: &mut Begun, part: &[u8]) {
+        let free = line.get_mut(self.begun..).unwrap_or(&mut []);
         for (to, from) in free.iter_mut().zip(part) {
             *to = *from;
         }
@@ -168,10 +172,10 @@ mod tests {
     use super::*;
 
     fn lines(chunks: &[&[u8]]) -> (std::vec::Vec<std::vec::Vec<u8>>, usize) {
-        let mut stream = Stream::CLOSED;
+        let (mut stream, mut begun) = (Stream::CLOSED, [0; limits::LOG_LINE]);
         let mut lines = std::vec::Vec::new();
         for chunk in chunks {
-            stream.take(chunk, |line| lines.push(line.to_vec()));
+            stream.take(&mut begun, chunk, |line| lines.push(line.to_vec()));
         }
         (lines, stream.begun)
     }

@@ -40,6 +40,19 @@ pub fn give_back_rare_code() {
     }
 }
 
+/// What a deeper call has left below the caller's stack: a boot's is deeper than
+/// whatever comes later.
+#[inline(never)]
+pub fn give_back_stack() {
+    const DEEPEST: usize = 16 * PAGE;
+    let here = 0u8;
+    // The page below may have some of this call in it.
+    let end = (&raw const here).map_addr(|address| (address / PAGE).saturating_sub(1).wrapping_mul(PAGE));
+    let start = end.wrapping_sub(DEEPEST);
+    // SAFETY: what is below a stack's end is nobody's.
+    unsafe { advise(start.cast_mut().cast(), DEEPEST, libc::MADV_DONTNEED) }
+}
+
 /// madvise(2).
 ///
 /// # Safety
