@@ -15,7 +15,8 @@
 //!    and the console.
 //! 6. [`end`] unmounts, syncs and switches the machine off.
 //!
-//! Called as anything but PID 1, corm is a command ([`control`]).
+//! Called as anything but PID 1, corm is a command ([`control`]); one of them,
+//! `corm run`, runs a workload in the foreground of any Linux ([`run`]).
 //!
 //! Three rules hold everywhere. What to *do* is worked out by code without I/O
 //! (`config`, `supervise`, `sandbox::plan`), which never imports [`sys`]; what
@@ -34,6 +35,7 @@ pub mod end;
 pub mod init;
 pub mod limits;
 pub mod log;
+pub mod run;
 pub mod sandbox;
 pub mod supervise;
 pub mod sys;

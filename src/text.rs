@@ -12,6 +12,7 @@
 //!
 //! Text that does not fit is cut and ends in "…", so a reader sees that it was.
 
+pub use crate::sys::c_str;
 use core::ffi::CStr;
 
 /// Something that takes bytes and cannot fail.
@@ -22,6 +23,26 @@ pub trait Sink {
 /// Something that can be printed for a person.
 pub trait Show {
     fn show(&self, out: &mut dyn Sink);
+
+    /// What goes into a template for it: itself, or something smaller to pass on.
+    fn value(&self) -> Value<'_>
+    where
+        Self: Sized,
+    {
+        Value::Show(self)
+    }
+}
+
+/// What takes the place of a NUL in a template. Most are text or a number, and
+/// putting those into an array by themselves is half the code of putting a
+/// pointer to each and to its methods there.
+#[derive(Clone, Copy)]
+pub enum Value<'a> {
+    Bytes(&'a [u8]),
+    Number(u64),
+    /// A number that has its own way of being shown.
+    By(fn(u64, &mut dyn Sink), u64),
+    Show(&'a dyn Show),
 }
 
 /// Puts each argument into a [`Sink`], in order.
@@ -36,7 +57,7 @@ macro_rules! put {
 #[macro_export]
 macro_rules! pieces {
     ([$function:path, $($argument:expr),+] [$($template:tt)*] [$($value:expr),*]) => {
-        $function($($argument,)+ concat!($($template)*), &[$(&$value as &dyn $crate::text::Show),*])
+        $function($($argument,)+ concat!($($template)*), &[$($crate::text::Show::value(&$value)),*])
     };
     ($call:tt [$($template:tt)*] [$($value:expr),*] $literal:literal $(, $($rest:tt)*)?) => {
         $crate::pieces!($call [$($template)* $literal,] [$($value),*] $($($rest)*)?)
@@ -47,16 +68,73 @@ macro_rules! pieces {
 }
 
 /// Puts a template, with each NUL in it replaced by the next value. See [`pieces!`](crate::pieces).
-pub fn fill(out: &mut dyn Sink, template: &str, values: &[&dyn Show]) {
+pub fn fill(out: &mut dyn Sink, template: &str, values: &[Value]) {
     let mut values = values.iter();
     for text in template.as_bytes().split(|byte| *byte == 0) {
-        if !text.is_empty() {
-            out.put(text);
-        }
-        if let Some(value) = values.next() {
-            value.show(out);
+        out.put(text);
+        match values.next() {
+            Some(Value::Bytes(bytes)) => out.put(bytes),
+            Some(Value::Number(number)) => digits(*number, 10, 1, out),
+            Some(Value::By(show, number)) => show(*number, out),
+            Some(Value::Show(value)) => value.show(out),
+            None => {}
         }
     }
+}
+
+/// The words of a text with a separator between them; there are no empty ones.
+pub fn words(text: &[u8], separator: u8) -> Words<'_> {
+    Words { rest: text, separator }
+}
+
+/// Which word of a list this is. Lists that are searched are one text: a table
+/// of pointers to its words would take more room than they do.
+#[inline(never)]
+pub fn word_index(list: &[u8], separator: u8, word: &[u8]) -> Option<usize> {
+    words(list, separator).position(|listed| listed == word)
+}
+
+/// See [`words`].
+pub struct Words<'a> {
+    rest: &'a [u8],
+    separator: u8,
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a [u8];
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        while let Some((word, rest)) = cut(self.rest, self.separator) {
+            self.rest = rest;
+            if !word.is_empty() {
+                return Some(word);
+            }
+        }
+        None
+    }
+}
+
+/// What comes before the first `separator`, or all there is, and what comes
+/// after it; `None` at the end.
+#[inline(never)]
+pub fn cut(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    if text.is_empty() {
+        return None;
+    }
+    let end = text.iter().position(|byte| *byte == separator).unwrap_or(text.len());
+    let (head, rest) = text.split_at_checked(end)?;
+    Some((head, rest.get(1..).unwrap_or(&[])))
+}
+
+/// A number in `base` (2 to 16), if the text is nothing else and it fits.
+#[inline(never)]
+pub fn number(text: &[u8], base: u32) -> Option<u64> {
+    let add = |sum: u64, byte: &u8| {
+        let digit = char::from(*byte).to_digit(base)?;
+        sum.checked_mul(base.into())?.checked_add(digit.into())
+    };
+    if text.is_empty() { None } else { text.iter().try_fold(0, add) }
 }
 
 /// Up to `N` bytes of text.
@@ -85,7 +163,7 @@ impl<const N: usize> Text<N> {
     /// The text as a C string, if it has room for the NUL and has none inside.
     pub fn as_c_str(&mut self) -> Option<&CStr> {
         *self.bytes.get_mut(self.length)? = 0;
-        CStr::from_bytes_with_nul(self.bytes.get(..=self.length)?).ok()
+        c_str(self.bytes.get(..=self.length)?).filter(|text| text.count_bytes() == self.length)
     }
 
     pub fn clear(&mut self) {
@@ -114,48 +192,54 @@ impl<const N: usize> Default for Text<N> {
 
 impl<const N: usize> Sink for Text<N> {
     fn put(&mut self, bytes: &[u8]) {
-        let free = self.bytes.get_mut(self.length..).unwrap_or(&mut []);
-        for (to, from) in free.iter_mut().zip(bytes) {
-            *to = *from;
-        }
-        if bytes.len() <= free.len() {
-            self.length = self.length.saturating_add(bytes.len());
-            return;
-        }
-        self.length = N;
-        if let Some(end) = self.bytes.last_chunk_mut::<{ CUT.len() }>() {
-            end.copy_from_slice(CUT);
-        }
+        append(&mut self.bytes, &mut self.length, bytes);
     }
 }
 
-impl Show for str {
-    fn show(&self, out: &mut dyn Sink) {
-        out.put(self.as_bytes());
+/// One function for texts of all sizes.
+#[inline(never)]
+fn append(buffer: &mut [u8], length: &mut usize, bytes: &[u8]) {
+    let free = buffer.get_mut(*length..).unwrap_or(&mut []);
+    for (to, from) in free.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    if bytes.len() <= free.len() {
+        *length = length.saturating_add(bytes.len());
+        return;
+    }
+    *length = buffer.len();
+    if let Some(end) = buffer.last_chunk_mut::<{ CUT.len() }>() {
+        end.copy_from_slice(CUT);
     }
 }
 
-impl Show for [u8] {
-    fn show(&self, out: &mut dyn Sink) {
-        out.put(self);
-    }
+macro_rules! show_bytes {
+    ($([$($generic:tt)*] $type:ty: $bytes:ident;)*) => {
+        $(impl<$($generic)*> Show for $type {
+            fn show(&self, out: &mut dyn Sink) {
+                out.put(self.$bytes());
+            }
+
+            fn value(&self) -> Value<'_> {
+                Value::Bytes(self.$bytes())
+            }
+        })*
+    };
+}
+show_bytes! {
+    [] &[u8]: as_ref;
+    [] &str: as_bytes;
+    [] &CStr: to_bytes;
+    [const N: usize] Text<N>: as_bytes;
 }
 
-impl Show for CStr {
-    fn show(&self, out: &mut dyn Sink) {
-        out.put(self.to_bytes());
-    }
-}
-
-impl<const N: usize> Show for Text<N> {
-    fn show(&self, out: &mut dyn Sink) {
-        out.put(self.as_bytes());
-    }
-}
-
-impl<T: Show + ?Sized> Show for &T {
+impl<T: Show> Show for &T {
     fn show(&self, out: &mut dyn Sink) {
         (**self).show(out);
+    }
+
+    fn value(&self) -> Value<'_> {
+        (**self).value()
     }
 }
 
@@ -177,6 +261,10 @@ impl Show for u64 {
     fn show(&self, out: &mut dyn Sink) {
         digits(*self, 10, 1, out);
     }
+
+    fn value(&self) -> Value<'_> {
+        Value::Number(*self)
+    }
 }
 
 impl Show for i64 {
@@ -188,17 +276,20 @@ impl Show for i64 {
     }
 }
 
-macro_rules! show_as {
-    ($wide:ty: $($narrow:ty)*) => {
+macro_rules! show_as_u64 {
+    ($($narrow:ty)*) => {
         $(impl Show for $narrow {
             fn show(&self, out: &mut dyn Sink) {
-                (*self as $wide).show(out);
+                (*self as u64).show(out);
+            }
+
+            fn value(&self) -> Value<'_> {
+                Value::Number(*self as u64)
             }
         })*
     };
 }
-show_as!(u64: u8 u16 u32 usize);
-show_as!(i64: i8 i16 i32 isize);
+show_as_u64!(u8 u16 u32 usize);
 
 /// A number in hexadecimal, without a prefix.
 pub struct Hex(pub u64);
@@ -377,6 +468,30 @@ mod tests {
         assert_eq!(text(Millis(1500)), "1.5s");
         assert_eq!(text(Millis(90_000)), "1m 30s");
         assert_eq!(text(Millis(5_400_000)), "1h 30m");
+    }
+
+    #[test]
+    fn words_numbers_and_c_strings_are_found() {
+        assert_eq!(words(b" a  bc d", b' ').collect::<std::vec::Vec<_>>(), [&b"a"[..], b"bc", b"d"]);
+        assert_eq!(word_index(b"one two", b' ', b"two"), Some(1));
+        assert_eq!(word_index(b"one two", b' ', b"tw"), None);
+        assert_eq!(word_index(b"one two", b' ', b""), None);
+        assert_eq!(cut(b"a=b=c", b'='), Some((&b"a"[..], &b"b=c"[..])));
+        assert_eq!(cut(b"a", b'='), Some((&b"a"[..], &b""[..])));
+        assert_eq!(cut(b"", b'='), None);
+        assert_eq!(number(b"18446744073709551615", 10), Some(u64::MAX));
+        assert_eq!(number(b"18446744073709551616", 10), None);
+        assert_eq!(number(b"fF", 16), Some(255));
+        for none in [&b""[..], b"+1", b"-1", b"1 ", b"f"] {
+            assert_eq!(number(none, 10), None);
+        }
+        assert_eq!(c_str(b"ab\0c\0"), Some(c"ab"));
+        assert_eq!(c_str(b"ab"), None);
+        let mut text = Text::<8>::new();
+        put!(text, "ab");
+        assert_eq!(text.as_c_str(), Some(c"ab"));
+        text.put(b"\0c");
+        assert_eq!(text.as_c_str(), None);
     }
 
     #[test]

@@ -7,7 +7,9 @@
 
 use crate::limits;
 use crate::log::Level;
-use crate::text::{Show, Sink};
+use crate::put;
+use crate::sys::c_str;
+use crate::text::{Show, Sink, cut, word_index, words};
 use core::ffi::CStr;
 use heapless::Vec;
 
@@ -38,17 +40,17 @@ impl CommandLine {
 
     /// The config file to read instead of /etc/corm.toml.
     pub fn config(&self) -> Option<&CStr> {
-        CStr::from_bytes_until_nul(&self.config).ok().filter(|path| !path.is_empty())
+        c_str(&self.config).filter(|path| !path.is_empty())
     }
 
     /// Whether this workload must not be started.
     pub fn is_masked(&self, name: &[u8]) -> bool {
-        self.masked().any(|masked| masked == name)
+        word_index(&self.masked, 0, name).is_some()
     }
 
     /// The names given to `corm.mask=`.
     pub fn masked(&self) -> impl Iterator<Item = &[u8]> {
-        self.masked.split(|&byte| byte == 0).filter(|name| !name.is_empty())
+        words(&self.masked, 0)
     }
 
     /// Reads a command line; `report` hears of every `corm.*` that is not followed.
@@ -64,7 +66,7 @@ impl CommandLine {
                     report(Trouble { name, value, why });
                 }
             } else {
-                found.kernel_log |= KERNEL_LOG.contains(&name);
+                found.kernel_log |= word_index(KERNEL_LOG, b' ', name).is_some();
             }
         }
         found
@@ -74,8 +76,8 @@ impl CommandLine {
     fn set(&mut self, name: &[u8], value: Option<&[u8]>) -> Result<(), Why> {
         match (name, value) {
             (b"log", Some(word)) => {
-                let level = LEVELS.iter().find(|(name, _)| *name == word);
-                self.log = level.ok_or(Why::NoLevel)?.1;
+                let index = word_index(LEVELS, b' ', word).ok_or(Why::NoLevel)?;
+                self.log = Level::ALL.get(index).copied();
             }
             (b"rescue", None | Some(b"1")) => self.rescue = true,
             (b"rescue", Some(b"0")) => self.rescue = false,
@@ -95,18 +97,11 @@ impl CommandLine {
     }
 }
 
-/// The words of `corm.log=`; `None`: nothing is shown.
-static LEVELS: [(&[u8], Option<Level>); 6] = [
-    (b"off", None),
-    (b"error", Some(Level::Error)),
-    (b"warn", Some(Level::Warn)),
-    (b"notice", Some(Level::Notice)),
-    (b"info", Some(Level::Info)),
-    (b"debug", Some(Level::Debug)),
-];
+/// The words of `corm.log=`, as [`Level::ALL`] has them; the last one: nothing is shown.
+const LEVELS: &[u8] = b"error warn notice info debug off";
 
 /// Parameters that say what the kernel is to print.
-static KERNEL_LOG: [&[u8]; 4] = [b"quiet", b"debug", b"loglevel", b"ignore_loglevel"];
+const KERNEL_LOG: &[u8] = b"quiet debug loglevel ignore_loglevel";
 
 /// A parameter that is not followed, and why.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -140,20 +135,20 @@ fn keep(to: &mut heapless::VecView<u8>, text: &[u8]) -> Result<(), Why> {
 
 impl Show for Trouble<'_> {
     fn show(&self, out: &mut dyn Sink) {
-        out.put(b"kernel command line: corm.");
-        out.put(self.name);
+        put!(*out, "kernel command line: corm.", self.name);
         if let Some(value) = self.value {
-            out.put(b"=");
-            out.put(value);
+            put!(*out, "=", value);
         }
-        out.put(match self.why {
-            Why::Unknown => b": unknown; there are corm.config=, corm.log=, corm.mask= and corm.rescue",
-            Why::NoValue => b": ignored: it needs a value",
-            Why::NoLevel => b": ignored: a level is off, error, warn, notice, info or debug",
-            Why::NoSwitch => b": ignored: it takes no value, or 0 or 1",
-            Why::NotAbsolute => b": ignored: the path must begin with /",
-            Why::NoRoom => b": ignored: too long",
-        });
+        match self.why {
+            Why::Unknown => {
+                put!(*out, ": unknown; there are corm.config=, corm.log=, corm.mask= and corm.rescue")
+            }
+            Why::NoValue => put!(*out, ": ignored: it needs a value"),
+            Why::NoLevel => put!(*out, ": ignored: a level is off, error, warn, notice, info or debug"),
+            Why::NoSwitch => put!(*out, ": ignored: it takes no value, or 0 or 1"),
+            Why::NotAbsolute => put!(*out, ": ignored: the path must begin with /"),
+            Why::NoRoom => put!(*out, ": ignored: too long"),
+        }
     }
 }
 
@@ -189,10 +184,8 @@ fn is_space(byte: u8) -> bool {
 /// others stay.
 fn parameter(word: &[u8]) -> (&[u8], Option<&[u8]>) {
     let word = unquoted(word);
-    match word.iter().position(|&byte| byte == b'=').and_then(|at| word.split_at_checked(at)) {
-        Some((name, value)) => (name, value.get(1..).map(unquoted)),
-        None => (word, None),
-    }
+    let (name, value) = cut(word, b'=').unwrap_or_default();
+    (name, (name.len() < word.len()).then(|| unquoted(value)))
 }
 
 fn unquoted(text: &[u8]) -> &[u8] {

@@ -187,14 +187,13 @@ type Name = Text<256>;
 fn next_name(directory: &CStr, last: &[u8]) -> Result<Option<Name>, Errno> {
     let directory = fs::open(BorrowedFd::CWD, directory, Open::READ | Open::DIRECTORY)?;
     let mut least = Name::new();
-    fs::for_each_entry(directory.borrow(), |name, _| {
+    fs::for_each_entry(directory.borrow(), &mut |name| {
         let name = name.to_bytes();
         let fits = name.ends_with(b".toml") && !name.starts_with(b".");
         if fits && name > last && (least.is_empty() || name < least.as_bytes()) {
             least.clear();
             least.put(name);
         }
-        true
     })?;
     Ok(Some(least).filter(|name| !name.is_empty()))
 }

@@ -11,7 +11,7 @@ use crate::config::{Config, Mount};
 use crate::sys::fs::{self, Follow};
 use crate::sys::mount::{self, Flags};
 use crate::sys::{BorrowedFd, Errno};
-use crate::text::{Show, Sink, Text};
+use crate::text::{self, Show, Sink, Text};
 use crate::{error, limits};
 use core::ffi::CStr;
 
@@ -36,7 +36,7 @@ pub(super) fn mount_all(config: &Config, patience: &mut Patience) -> bool {
 
 fn depth(config: &Config, mount: &Mount) -> usize {
     let path = config.bytes(mount.target);
-    path.split(|&byte| byte == b'/').filter(|part| !part.is_empty()).count()
+    text::words(path, b'/').count()
 }
 
 enum Failure {
@@ -94,30 +94,24 @@ struct Options {
 struct TooLong;
 
 /// The words that are flags; those that say what is so anyway are none.
-static FLAGS: [(&[u8], Flags); 23] = [
-    (b"defaults", Flags::NONE),
-    (b"rw", Flags::NONE),
-    (b"suid", Flags::NONE),
-    (b"dev", Flags::NONE),
-    (b"exec", Flags::NONE),
-    (b"async", Flags::NONE),
-    (b"atime", Flags::NONE),
-    (b"auto", Flags::NONE),
-    (b"_netdev", Flags::NONE),
-    (b"ro", Flags::READ_ONLY),
-    (b"nosuid", Flags::NO_SUID),
-    (b"nodev", Flags::NO_DEV),
-    (b"noexec", Flags::NO_EXEC),
-    (b"sync", Flags::SYNCHRONOUS),
-    (b"dirsync", Flags::DIRECTORY_SYNC),
-    (b"noatime", Flags::NO_ATIME),
-    (b"nodiratime", Flags::NO_DIR_ATIME),
-    (b"relatime", Flags::RELATIVE_ATIME),
-    (b"strictatime", Flags::STRICT_ATIME),
-    (b"lazytime", Flags::LAZY_TIME),
-    (b"nosymfollow", Flags::NO_SYMLINK_FOLLOW),
-    (b"bind", Flags::BIND),
-    (b"rbind", Flags::both(Flags::BIND, Flags::RECURSIVE)),
+const NO_FLAGS: &[u8] = b"defaults rw suid dev exec async atime auto _netdev";
+const FLAG_NAMES: &[u8] = b"ro nosuid nodev noexec sync dirsync noatime nodiratime relatime strictatime \
+    lazytime nosymfollow bind rbind";
+static FLAGS: [Flags; 14] = [
+    Flags::READ_ONLY,
+    Flags::NO_SUID,
+    Flags::NO_DEV,
+    Flags::NO_EXEC,
+    Flags::SYNCHRONOUS,
+    Flags::DIRECTORY_SYNC,
+    Flags::NO_ATIME,
+    Flags::NO_DIR_ATIME,
+    Flags::RELATIVE_ATIME,
+    Flags::STRICT_ATIME,
+    Flags::LAZY_TIME,
+    Flags::NO_SYMLINK_FOLLOW,
+    Flags::BIND,
+    Flags::both(Flags::BIND, Flags::RECURSIVE),
 ];
 
 impl Options {
@@ -126,8 +120,11 @@ impl Options {
     }
 
     fn add(&mut self, word: &[u8]) -> Result<(), TooLong> {
-        if let Some((_, flags)) = FLAGS.iter().find(|(name, _)| *name == word) {
-            self.flags = self.flags | *flags;
+        if text::word_index(NO_FLAGS, b' ', word).is_some() {
+            return Ok(());
+        }
+        if let Some(flag) = text::word_index(FLAG_NAMES, b' ', word).and_then(|index| FLAGS.get(index)) {
+            self.flags = self.flags | *flag;
             return Ok(());
         }
         // A comma before it and a NUL behind the last one.
@@ -170,7 +167,7 @@ fn make_directories(path: &CStr) -> Result<(), Errno> {
     }
     let mut made = Text::<{ limits::PATH }>::new();
     let mut result = Ok(());
-    for part in path.to_bytes().split(|&byte| byte == b'/').filter(|part| !part.is_empty()) {
+    for part in text::words(path.to_bytes(), b'/') {
         made.put(b"/");
         made.put(part);
         result = match made.as_c_str().map(|path| fs::make_directory(CWD, path, 0o755)) {
@@ -186,6 +183,13 @@ fn make_directories(path: &CStr) -> Result<(), Errno> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_flag_word_has_its_flag() {
+        assert_eq!(text::words(FLAG_NAMES, b' ').count(), FLAGS.len());
+        assert!(options(&["ro"]).unwrap().0 == Flags::READ_ONLY);
+        assert!(options(&["rbind"]).unwrap().0 == Flags::BIND | Flags::RECURSIVE);
+    }
 
     fn options(words: &[&str]) -> Option<(Flags, std::string::String)> {
         let mut options = Options::new();

@@ -3,8 +3,8 @@
 use crate::sys::BorrowedFd;
 use crate::sys::fs::{self, Open};
 use crate::sys::machine::{self, Names};
-use crate::text::{Bytes, Sink, Text};
-use crate::{info, warn};
+use crate::text::{self, Bytes, Sink, Text};
+use crate::{cgroup, info, warn};
 use core::ffi::CStr;
 
 /// `version 0.1.0 on BOARD, Linux RELEASE MACHINE, n cpus, memory`.
@@ -59,32 +59,30 @@ fn put_name(board: &mut Board, path: &CStr) {
 /// What corm's walls and limits are made of.
 fn report_missing() {
     let mut missing = Text::<200>::new();
-    let mut note = |kind: &str, name: &str| {
+    let mut note = |kind: &str, name: &[u8]| {
         let comma = if missing.is_empty() { "" } else { ", " };
         crate::put!(missing, comma, kind, name);
     };
     let mut buffer = [0; 128];
     let path = c"/sys/fs/cgroup/cgroup.controllers";
     match fs::read_file(BorrowedFd::CWD, path, &mut buffer) {
-        Err(_) => note("", "cgroup v2"),
+        Err(_) => note("cgroup v2", b""),
         Ok(controllers) => {
-            let have =
-                |wanted: &[u8]| controllers.trim_ascii().split(|&byte| byte == b' ').any(|one| one == wanted);
-            for wanted in ["cpu", "cpuset", "io", "memory", "pids"] {
-                if !have(wanted.as_bytes()) {
+            for wanted in text::words(cgroup::CONTROLLERS, b' ') {
+                if text::word_index(controllers.trim_ascii(), b' ', wanted).is_none() {
                     note("cgroup controller ", wanted);
                 }
             }
         }
     }
     if !machine::has_seccomp_filter() {
-        note("", "seccomp filters");
+        note("seccomp filters", b"");
     }
     if machine::landlock_version() == 0 {
-        note("", "Landlock");
+        note("Landlock", b"");
     }
     if fs::open(BorrowedFd::CWD, c"/proc/self/ns/user", Open::PATH).is_err() {
-        note("", "user namespaces");
+        note("user namespaces", b"");
     }
     if !missing.is_empty() {
         warn!("this kernel lacks: ", missing);

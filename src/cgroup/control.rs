@@ -5,42 +5,17 @@ use crate::config::{Config, WorkloadId};
 use crate::put;
 use crate::sys::fs::{self, Open};
 use crate::sys::{BorrowedFd, Errno, OwnedFd};
-use crate::text::{Show, Sink};
+use crate::text::{self, Show, Sink};
 use core::ffi::CStr;
 
 /// What limits are made of; the others of a kernel are left alone.
-const WANTED: [&str; 5] = ["cpu", "cpuset", "io", "memory", "pids"];
-
-/// Which of those this machine has.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Controllers(u8);
-
-impl Controllers {
-    /// The names of those it has not.
-    pub fn missing(self) -> impl Iterator<Item = &'static str> {
-        WANTED.into_iter().zip(0u32..).filter(move |(_, bit)| !self.has(*bit)).map(|(name, _)| name)
-    }
-
-    fn has(self, bit: u32) -> bool {
-        self.0 & 1u8.wrapping_shl(bit) != 0
-    }
-
-    fn read(list: &[u8]) -> Controllers {
-        let mut found = 0;
-        for (name, bit) in WANTED.into_iter().zip(0u32..) {
-            if list.split(u8::is_ascii_whitespace).any(|word| word == name.as_bytes()) {
-                found |= 1u8.wrapping_shl(bit);
-            }
-        }
-        Controllers(found)
-    }
-}
+pub const CONTROLLERS: &[u8] = b"cpu cpuset io memory pids";
 
 /// Why workloads' cgroups have no controllers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DelegateFailure {
     /// `None`: there is no cgroup v2 at all.
-    controller: Option<&'static str>,
+    controller: Option<&'static [u8]>,
     errno: Errno,
 }
 
@@ -56,34 +31,38 @@ impl Show for DelegateFailure {
 }
 
 /// Lets cgroups below the root have limits. Once, at boot.
-pub fn delegate() -> Result<Controllers, DelegateFailure> {
+pub fn delegate() -> Result<(), DelegateFailure> {
     let mut buffer = [0; 256];
-    let list = fs::read_file(BorrowedFd::CWD, c"/sys/fs/cgroup/cgroup.controllers", &mut buffer)
-        .map_err(|errno| DelegateFailure { controller: None, errno })?;
-    let controllers = Controllers::read(list);
-    let mut result = hand_on(controllers);
+    let there = fs::read_file(BorrowedFd::CWD, c"/sys/fs/cgroup/cgroup.controllers", &mut buffer)
+        .map_err(|errno| DelegateFailure { controller: None, errno })?
+        .trim_ascii();
+    let mut result = hand_on(CONTROLLERS, there);
     // Not the machine's root cgroup but some container's, and we are in it.
     if result == Err(Errno::EBUSY) && step_aside().is_ok() {
-        result = hand_on(controllers);
+        result = hand_on(CONTROLLERS, there);
     }
     if result.is_ok() {
-        return Ok(controllers);
+        return Ok(());
     }
     // One of them is not to be had (a cpu controller with real-time tasks in the root): the others.
-    let mut failure = None;
-    for (name, bit) in WANTED.into_iter().zip(0u32..) {
-        let one = Controllers(controllers.0 & 1u8.wrapping_shl(bit));
-        if let Err(errno) = hand_on(one) {
-            failure = failure.or(Some(DelegateFailure { controller: Some(name), errno }));
+    let mut failure = Ok(());
+    for name in text::words(CONTROLLERS, b' ') {
+        if let Err(errno) = hand_on(name, there)
+            && failure.is_ok()
+        {
+            failure = Err(DelegateFailure { controller: Some(name), errno });
         }
     }
-    failure.map_or(Ok(controllers), Err)
+    failure
 }
 
-fn hand_on(controllers: Controllers) -> Result<(), Errno> {
+/// Hands those of `wanted` on that are `there`.
+fn hand_on(wanted: &[u8], there: &[u8]) -> Result<(), Errno> {
     let mut line = Path::new();
-    for (name, _) in WANTED.into_iter().zip(0u32..).filter(|(_, bit)| controllers.has(*bit)) {
-        put!(line, "+", name, " ");
+    for name in text::words(wanted, b' ') {
+        if text::word_index(there, b' ', name).is_some() {
+            put!(line, "+", name, " ");
+        }
     }
     if line.is_empty() {
         return Ok(());
@@ -142,11 +121,11 @@ fn number(config: &Config, id: WorkloadId, file: &str, key: &[u8]) -> Option<u64
 /// The number behind `key` in "key number" lines; an empty key is a file with
 /// nothing but a number.
 pub(super) fn value_of(text: &[u8], key: &[u8]) -> Option<u64> {
-    text.split(|byte| *byte == b'\n').find_map(|line| {
+    text::words(text, b'\n').find_map(|line| {
         let value = match key {
             b"" => line,
             _ => line.strip_prefix(key)?.strip_prefix(b" ")?,
         };
-        core::str::from_utf8(value).ok()?.parse().ok()
+        text::number(value, 10)
     })
 }

@@ -112,8 +112,8 @@ pub enum Problem {
 }
 
 /// The directory of a workload's cgroup, for CLONE_INTO_CGROUP, with its
-/// limits in force. `None`: this machine has no cgroup v2, and the workload
-/// asks for nothing that needs it.
+/// limits in force. `None`: this machine has no cgroup v2, of which whoever
+/// looked for it has told, and the workload asks for nothing that needs it.
 pub fn enter(
     config: &Config,
     id: WorkloadId,
@@ -125,7 +125,6 @@ pub fn enter(
         if FILES.iter().any(|(_, kind)| kind.is_asked_for(config, &workload.limits)) {
             return Err(Problem::Absent);
         }
-        warn_once(&NO_CGROUPS, "no cgroup v2 on /sys/fs/cgroup: workloads run without a pids limit");
         return Ok(None);
     }
     let (directory, new) = open(config, id).map_err(Problem::Directory)?;
@@ -178,7 +177,6 @@ fn write(directory: BorrowedFd, file: &CStr, value: Value) -> Result<(), Errno> 
     fs::write_file(directory, file, text.as_bytes())
 }
 
-static NO_CGROUPS: AtomicBool = AtomicBool::new(false);
 static NO_PIDS: AtomicBool = AtomicBool::new(false);
 
 fn warn_once(said: &AtomicBool, line: &str) {

@@ -1,74 +1,95 @@
 //! The forms a value can have: what it looks like, and what it comes to.
 //!
-//! Functions here take the bytes of a string and give a number, or nothing when
-//! the bytes are not of that form. They know nothing of keys and tables.
+//! Functions here take the bytes of a string and give a number, or say whether
+//! they are of that form. They know nothing of keys and tables.
 
-/// Kinds of value, as bits.
-pub(super) const TEXT: u8 = 1;
-pub(super) const INTEGER: u8 = 2;
-pub(super) const BOOLEAN: u8 = 4;
-pub(super) const ARRAY: u8 = 8;
-pub(super) const TABLE: u8 = 16;
+use crate::limits;
+
+/// Kinds of value, as bits in the order of [`Kind`](super::tree::Kind).
+pub(super) const TEXT: u8 = 2;
+pub(super) const INTEGER: u8 = 4;
+pub(super) const BOOLEAN: u8 = 8;
+pub(super) const ARRAY: u8 = 16;
+pub(super) const TABLE: u8 = 32;
+
+/// What the one word comes to that some forms take besides: "max", "auto", "scratch".
+pub(super) const SPECIAL: u64 = u64::MAX;
 
 macro_rules! forms {
-    ($($form:ident $kinds:expr, $noun:literal, $advice:literal, $choices:literal;)*) => {
+    ({$($form:ident $kinds:expr, $words:literal;)*} {$($choice:ident $of:expr, $choices:literal;)*}) => {
         /// The form of a key's value. Some are named after the key they serve.
-        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        /// Their order is used: see the functions below.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
         #[repr(u8)]
         pub(super) enum Form {
             $($form,)*
+            $($choice,)*
         }
 
-        static KINDS: &[u8] = &[$($kinds),*];
-        static WORDS: &[&str] = &[$(concat!($noun, "|", $advice)),*];
-        static CHOICES: &[&str] = &[$($choices),*];
+        static KINDS: &[u8] = &[$($kinds,)* $($of,)*];
+
+        /// What each is called, and how to write it; the last line is for all choices.
+        const WORDS: &str = concat!($($words, "\n",)* "one of the choices|");
+        const FIRST_CHOICE: u8 = [$($words),*].len() as u8;
+        const CHOICES: &str = concat!($($choices, "\n"),*);
     };
 }
 
-forms! {
-    Boolean BOOLEAN, "a boolean", "`true` or `false`", "";
-    Count INTEGER, "a count", "a whole number above 0", "";
-    CountOrMax INTEGER | TEXT, "a count", "a whole number above 0, or \"max\"", "";
-    Weight INTEGER, "a weight", "a whole number from 1 to 10000", "";
-    Size INTEGER | TEXT, "a size", "such as \"64M\": K, M, G or T, or a number of bytes", "";
-    SizeOrMax INTEGER | TEXT, "a size", "such as \"64M\": K, M, G or T, a number of bytes, or \"max\"", "";
-    Duration TEXT, "a duration", "such as \"500ms\", \"10s\", \"2m\" or \"1h\"", "";
-    Wait TEXT, "a waiting time", "such as \"500ms\", \"10s\" or \"2m\", from 10ms up", "";
-    Cpu INTEGER | TEXT, "an amount of processor time", "such as \"50%\", \"1.5\" or 2 processors", "";
-    Cpuset TEXT, "a list of numbers", "such as \"0-1,3\"", "";
-    Signal INTEGER | TEXT, "a signal", "such as \"TERM\", \"SIGINT\", \"RTMIN+3\" or 15", "";
-    Option TEXT, "an option", "no spaces and commas: one option a string", "";
-    Name TEXT, "a name", "one word", "";
-    Hostname TEXT, "a hostname", "at most 64 letters, digits, `-` and `.`", "";
-    Path TEXT, "a path", "absolute, without `//`, `.` and `..`, below 512 bytes", "";
-    Device TEXT, "a device node", "a path below /dev", "";
-    Source TEXT, "a source", "a path, or the name of a filesystem without a device", "";
-    RootDirectory TEXT, "a root", "\"scratch\", or the absolute path of a directory", "";
-    User INTEGER | TEXT, "a user", "\"auto\", a uid, or \"uid:gid\"; names are not looked up", "";
-    Address TEXT, "an address", "IPv4 with its prefix length: \"192.0.2.5/24\"", "";
-    Gateway TEXT, "an address", "IPv4: \"192.0.2.1\"", "";
-    Text TEXT, "a string", "text in quotes", "";
-    Setting TEXT | INTEGER, "a string", "or a number; dots in a name want quotes: `\"kernel.panic\" = 10`", "";
-    Words ARRAY, "an array of strings", "`[\"one\", \"two\"]`", "";
-    Options ARRAY, "an array of options", "`[\"noatime\", \"nodev\"]`", "";
-    Modules ARRAY, "an array of module names", "`[\"virtio_net\"]`", "";
-    Module TEXT, "a module's name", "letters, digits, `-` and `_`", "";
-    Names ARRAY, "an array of workloads", "their names: `[\"broker\"]`", "";
-    Command ARRAY, "a command", "an array: the program's absolute path, then its arguments", "";
-    Env TABLE, "a table of strings", "`NAME = \"value\"`", "";
-    Sysctl TABLE, "a table of settings", "`\"kernel.panic\" = 10`, with the quotes", "";
-    Table TABLE, "a table", "`{ key = value }`, or a [table]", "";
-    Tables ARRAY, "an array of tables", "`[{ device = \"/data\", read = \"10M\" }]`", "";
-    Stdio TEXT | TABLE, "a choice", "", "log console";
-    Seccomp TEXT | TABLE, "a choice", "", "default strict off";
-    OnFailure TEXT, "a choice", "", "reboot halt rescue";
-    Poweroff TEXT, "a choice", "", "poweroff reboot halt";
-    Restart TEXT, "a choice", "", "never on-failure always";
-    Ready TEXT | TABLE, "a choice", "", "started notify";
-    Overlay TEXT, "a choice", "", "tmpfs";
-    NetworkMode TEXT, "a choice", "", "none host";
-    Sharing TEXT, "a choice", "", "own host";
-}
+forms! {{
+    // Numbers.
+    Boolean BOOLEAN, "a boolean|`true` or `false`";
+    Count INTEGER, "a count|a whole number above 0";
+    CountOrMax INTEGER | TEXT, "a count|a whole number above 0, or \"max\"";
+    Weight INTEGER, "a weight|a whole number from 1 to 10000";
+    Size INTEGER | TEXT, "a size|such as \"64M\": K, M, G or T, or a number of bytes";
+    SizeOrMax INTEGER | TEXT, "a size|such as \"64M\": K, M, G or T, a number of bytes, or \"max\"";
+    Duration TEXT, "a duration|such as \"500ms\", \"10s\", \"2m\" or \"1h\"";
+    Wait TEXT, "a waiting time|such as \"500ms\", \"10s\" or \"2m\", from 10ms up";
+    Cpu INTEGER | TEXT, "an amount of processor time|such as \"50%\", \"1.5\" or 2 processors";
+    Signal INTEGER | TEXT, "a signal|such as \"TERM\", \"SIGINT\", \"RTMIN+3\" or 15";
+    User INTEGER | TEXT, "a user|\"auto\", a uid, or \"uid:gid\"; names are not looked up";
+    Address TEXT, "an address|IPv4 with its prefix length: \"192.0.2.5/24\"";
+    Gateway TEXT, "an address|IPv4: \"192.0.2.1\"";
+    // What is kept as text.
+    Text TEXT, "a string|text in quotes";
+    Setting TEXT | INTEGER, "a string|or a number; dots in a name want quotes: `\"kernel.panic\" = 10`";
+    Name TEXT, "a name|one word";
+    Option TEXT, "an option|no spaces and commas: one option a string";
+    Module TEXT, "a module's name|letters, digits, `-` and `_`";
+    Hostname TEXT, "a hostname|at most 64 letters, digits, `-` and `.`";
+    Path TEXT, "a path|absolute, without `//`, `.` and `..`, below 512 bytes";
+    Device TEXT, "a device node|a path below /dev";
+    Source TEXT, "a source|a path, or the name of a filesystem without a device";
+    RootDirectory TEXT, "a root|\"scratch\", or the absolute path of a directory";
+    Cpuset TEXT, "a list of numbers|such as \"0-1,3\"";
+    // Names that are keys.
+    Workload TEXT, "a name for a workload|a-z, 0-9 and `-`, at most 31; `init` is corm's own";
+    Interface TEXT, "a name for an interface|at most 15 characters";
+    Mount TEXT, "a place to mount on|an absolute path, not / /proc /sys or /dev";
+    Volume TEXT, "a place for a volume|an absolute path, not / and not in /proc, /sys or /dev";
+    Variable TEXT, "a name for a variable|it is empty or contains `=`";
+    Sysctl TEXT, "a kernel setting|as below /proc/sys: \"kernel.panic\"";
+    // Arrays and tables.
+    Words ARRAY, "an array of strings|`[\"one\", \"two\"]`";
+    Options ARRAY, "an array of options|`[\"noatime\", \"nodev\"]`";
+    Modules ARRAY, "an array of module names|`[\"virtio_net\"]`";
+    Names ARRAY, "an array of workloads|their names: `[\"broker\"]`";
+    Command ARRAY, "a command|an array: the program's absolute path, then its arguments";
+    Tables ARRAY, "an array of tables|`[{ device = \"/data\", read = \"10M\" }]`";
+    Variables TABLE, "a table of strings|`NAME = \"value\"`";
+    Settings TABLE, "a table of settings|`\"kernel.panic\" = 10`, with the quotes";
+    Table TABLE, "a table|`{ key = value }`, or a [table]";
+} {
+    Stdio TEXT | TABLE, "log console";
+    Seccomp TEXT | TABLE, "default strict off";
+    OnFailure TEXT, "reboot halt rescue";
+    Poweroff TEXT, "poweroff reboot halt";
+    Restart TEXT, "never on-failure always";
+    Ready TEXT | TABLE, "started notify";
+    Overlay TEXT, "tmpfs";
+    NetworkMode TEXT, "none host";
+    Sharing TEXT, "own host";
+}}
 
 impl Form {
     /// The kinds of value it can be written as.
@@ -78,34 +99,135 @@ impl Form {
 
     /// Does its text become part of the config?
     pub fn is_kept(self) -> bool {
-        matches!(
-            self,
-            Form::Name
-                | Form::Option
-                | Form::Module
-                | Form::Hostname
-                | Form::Path
-                | Form::Device
-                | Form::Source
-                | Form::RootDirectory
-                | Form::Cpuset
-                | Form::Text
-                | Form::Setting
-        )
+        Form::Text <= self && self <= Form::Sysctl
     }
 
     /// What it is called, and how to write it.
     pub fn words(self) -> (&'static [u8], &'static [u8]) {
-        halves(WORDS, self as usize)
+        halves(WORDS, (self as u8).min(FIRST_CHOICE))
     }
 
     /// The words to choose from.
     pub fn choices(self) -> Words {
-        words(CHOICES.get(self as usize).unwrap_or(&""))
+        let choice = (self as u8).checked_sub(FIRST_CHOICE);
+        Words(choice.map_or(&[], |choice| line(CHOICES, choice)))
+    }
+
+    /// Does the text have this form, which is one that is kept?
+    #[inline(never)]
+    pub fn is_fine(self, text: &[u8]) -> bool {
+        match self {
+            Form::Name | Form::Option => is_word(text),
+            Form::Module => is_made_of(text, b"-_", usize::MAX),
+            Form::Hostname => is_made_of(text, b"-.", limits::HOSTNAME),
+            Form::Path | Form::RootDirectory => is_path(text),
+            Form::Device => is_path(text) && text.starts_with(b"/dev/"),
+            Form::Source => is_path(text) || (is_word(text) && !text.contains(&b'/')),
+            Form::Cpuset => is_cpuset(text),
+            // It becomes a cgroup, a hostname and a prefix of log lines.
+            Form::Workload => {
+                is_made_of(text, b"-", limits::WORKLOAD_NAME - 1)
+                    && !text.iter().any(u8::is_ascii_uppercase)
+                    && text != b"init"
+            }
+            // As the kernel's dev_valid_name() has it; IFNAMSIZ is 16.
+            Form::Interface => {
+                is_word(text)
+                    && text.len() < 16
+                    && !matches!(text, b"." | b"..")
+                    && !text.iter().any(|byte| matches!(byte, b'/' | b':'))
+            }
+            Form::Mount => is_path(text) && !words("/ /proc /sys /dev").any(|taken| taken == text),
+            Form::Volume => {
+                is_path(text) && text != b"/" && !words("/proc /sys /dev").any(|taken| is_within(text, taken))
+            }
+            Form::Variable => !text.is_empty() && !text.contains(&b'='),
+            // Dots or slashes between words.
+            Form::Sysctl => {
+                is_word(text)
+                    && text.len() < limits::PATH / 2
+                    && text.split(|byte| matches!(byte, b'.' | b'/')).all(|part| !part.is_empty())
+            }
+            _ => true,
+        }
+    }
+
+    /// Does a later version take what this one does not?
+    pub fn is_for_later(self, text: &[u8]) -> bool {
+        match self {
+            Form::Address => text == b"dhcp" || text.contains(&b':'),
+            Form::Source => words("LABEL= UUID= PARTLABEL= PARTUUID=").any(|label| text.starts_with(label)),
+            Form::RootDirectory => text.ends_with(b".erofs") || text.ends_with(b".squashfs"),
+            Form::Interface => text == b"dns",
+            _ => false,
+        }
+    }
+
+    /// The word that it takes besides.
+    pub fn special(self) -> &'static [u8] {
+        match self {
+            Form::CountOrMax | Form::SizeOrMax => b"max",
+            Form::User => b"auto",
+            Form::RootDirectory => b"scratch",
+            // No string has a NUL.
+            _ => b"\0",
+        }
+    }
+
+    /// The number that a string stands for.
+    #[inline(never)]
+    pub fn number(self, text: &[u8]) -> Option<u64> {
+        let as_integer = matches!(self, Form::Size | Form::SizeOrMax | Form::Cpu | Form::Signal | Form::User);
+        if let (true, Some(integer)) = (as_integer, decimal(text)) {
+            return self.whole(integer);
+        }
+        let number = match self {
+            Form::Size | Form::SizeOrMax => with_unit(text, "K M G T", &[1 << 10; 4])?,
+            Form::Duration | Form::Wait => with_unit(text, "ms s m h", &[1, 1000, 60, 60])?,
+            Form::Cpu => cpu(text)?,
+            Form::Signal => signal(text)?,
+            Form::User => fields(text, b":", 32)?,
+            Form::Address => fields(text, b".../", 8)?,
+            Form::Gateway => fields(text, b"...", 8)?,
+            _ => return None,
+        };
+        self.within(number)
+    }
+
+    /// The number that an integer stands for.
+    #[inline(never)]
+    pub fn whole(self, integer: u64) -> Option<u64> {
+        self.within(match self {
+            Form::Cpu => integer.checked_mul(100_000)?,
+            Form::User => u64::from(u32::try_from(integer).ok()?).wrapping_mul(1 << 32 | 1),
+            _ => integer,
+        })
+    }
+
+    fn within(self, number: u64) -> Option<u64> {
+        const SHORT: u64 = u32::MAX as u64;
+        let (least, most) = match self {
+            Form::Count | Form::CountOrMax => (1, SHORT - 1),
+            Form::Weight => (1, 10_000),
+            Form::Size => (1, i64::MAX as u64),
+            Form::SizeOrMax => (0, i64::MAX as u64),
+            Form::Duration => (0, SHORT),
+            Form::Wait => (10, SHORT),
+            // The kernel takes no quota below a millisecond.
+            Form::Cpu => (1000, SHORT),
+            // 32 and 33 are libc's own.
+            Form::Signal if number >> 1 != 16 => (1, LAST),
+            // The last 32-bit number means "none" to the kernel.
+            Form::User if number >> 32 != SHORT && number & SHORT != SHORT => (0, u64::MAX),
+            Form::Address if number & 0xff <= 32 => (0, u64::MAX),
+            Form::Gateway => (0, u64::MAX),
+            _ => return None,
+        };
+        (least <= number && number <= most).then_some(number)
     }
 }
 
-/// Words with spaces between them.
+/// Words with spaces between them; a second space is their end.
 #[inline(never)]
 pub(super) fn words(list: &'static str) -> Words {
     Words(list.as_bytes())
@@ -119,19 +241,34 @@ impl Iterator for Words {
 
     #[inline(never)]
     fn next(&mut self) -> Option<&'static [u8]> {
-        let end = self.0.iter().position(|byte| *byte == b' ').unwrap_or(self.0.len());
-        let word = self.0.get(..end).filter(|word| !word.is_empty())?;
-        self.0 = self.0.get(end.saturating_add(1)..).unwrap_or(&[]);
-        Some(word)
+        let (word, rest) = split(self.0, b' ');
+        self.0 = rest;
+        Some(word).filter(|word| !word.is_empty())
     }
 }
 
-/// A sentence and an advice that are kept as "sentence|advice".
+/// What is before and after that byte.
 #[inline(never)]
-pub(super) fn halves(table: &'static [&'static str], index: usize) -> (&'static [u8], &'static [u8]) {
-    let both = table.get(index).unwrap_or(&"").as_bytes();
-    let bar = both.iter().position(|byte| *byte == b'|').unwrap_or(both.len());
-    (both.get(..bar).unwrap_or(&[]), both.get(bar.saturating_add(1)..).unwrap_or(&[]))
+pub(super) fn split(text: &[u8], at: u8) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|byte| *byte == at).unwrap_or(text.len());
+    let (before, rest) = text.split_at_checked(end).unwrap_or((text, &[]));
+    (before, rest.get(1..).unwrap_or(&[]))
+}
+
+/// A line of a text, counted from 0.
+#[inline(never)]
+pub(super) fn line(lines: &'static str, number: u8) -> &'static [u8] {
+    let (mut line, mut rest) = split(lines.as_bytes(), b'\n');
+    for _ in 0..number {
+        (line, rest) = split(rest, b'\n');
+    }
+    line
+}
+
+/// A sentence and an advice that are kept as "sentence|advice" in that line.
+#[inline(never)]
+pub(super) fn halves(lines: &'static str, number: u8) -> (&'static [u8], &'static [u8]) {
+    split(line(lines, number), b'|')
 }
 
 /// The number at the start of a text: digits without leading zeros, which
@@ -150,11 +287,11 @@ fn take(text: &mut &[u8]) -> Option<u64> {
 }
 
 /// Takes that byte from the start of a text, if it is there.
+#[inline(never)]
 fn eat(text: &mut &[u8], byte: u8) -> bool {
-    let Some((first, rest)) = text.split_first().filter(|(first, _)| **first == byte) else { return false };
-    let _ = first;
-    *text = rest;
-    true
+    let rest = text.strip_prefix(&[byte]);
+    *text = rest.unwrap_or(text);
+    rest.is_some()
 }
 
 /// A whole decimal number, and nothing else.
@@ -162,59 +299,87 @@ fn decimal(mut text: &[u8]) -> Option<u64> {
     take(&mut text).filter(|_| text.is_empty())
 }
 
-/// A number with a unit: `factors` are those of `units`, and then perhaps that
-/// of a number without one.
-fn with_unit(mut text: &[u8], units: &'static str, factors: &[u64]) -> Option<u64> {
-    let number = take(&mut text)?;
-    let mut units = words(units);
-    let index = if text.is_empty() { units.count() } else { units.position(|unit| unit == text)? };
-    number.checked_mul(*factors.get(index)?)
+/// A number with one of these units, each of which is so many of the one before it.
+fn with_unit(mut text: &[u8], units: &'static str, steps: &[u16]) -> Option<u64> {
+    let mut number = take(&mut text)?;
+    for (unit, step) in words(units).zip(steps) {
+        number = number.checked_mul(u64::from(*step))?;
+        if unit == text {
+            return Some(number);
+        }
+    }
+    None
 }
 
-/// Bytes.
-pub(super) fn size(text: &[u8]) -> Option<u64> {
-    let bytes = with_unit(text, "K M G T", &[1 << 10, 1 << 20, 1 << 30, 1 << 40, 1])?;
-    i64::try_from(bytes).is_ok().then_some(bytes)
-}
-
-/// Milliseconds; at most 49 days, which is what 32 bits hold.
-pub(super) fn duration(text: &[u8]) -> Option<u64> {
-    let millis = with_unit(text, "ms s m h", &[1, 1000, 60_000, 3_600_000])?;
-    u32::try_from(millis).is_ok().then_some(millis)
-}
-
-/// Microseconds in each 100,000 µs: `50%`, `1.5` or `2` processors.
-pub(super) fn cpu(mut text: &[u8]) -> Option<u64> {
-    let percent = text.last() == Some(&b'%');
-    // In thousandths of a percent, which are microseconds in 100,000.
-    let mut worth: u64 = if percent { 1000 } else { 100_000 };
-    let mut micros = take(&mut text)?.checked_mul(worth)?;
+/// Microseconds in each 100,000 µs: `50%`, `1.5` or `2` processors, to three decimals.
+fn cpu(text: &[u8]) -> Option<u64> {
+    let percent = text.strip_suffix(b"%");
+    let mut text = percent.unwrap_or(text);
+    let mut thousandths = take(&mut text)?.checked_mul(1000)?;
     if eat(&mut text, b'.') {
-        let least = worth / 1000;
-        while let Some((digit @ b'0'..=b'9', rest)) = text.split_first() {
+        let mut worth = 100;
+        while let Some((digit @ b'0'..=b'9', rest)) = text.split_first().filter(|_| worth > 0) {
+            thousandths = thousandths.checked_add(worth * u64::from(digit & 0xf))?;
             worth /= 10;
-            if worth < least {
-                return None;
-            }
-            micros = micros.checked_add(worth.wrapping_mul(u64::from(digit & 0xf)))?;
             text = rest;
         }
         // "1." is nothing.
-        if worth > least.wrapping_mul(100) {
+        if worth == 100 {
             return None;
         }
     }
-    let rest: &[u8] = if percent { b"%" } else { b"" };
-    if text == rest { enough_cpu(micros) } else { None }
+    if !text.is_empty() {
+        return None;
+    }
+    thousandths.checked_mul(if percent.is_some() { 1 } else { 100 })
 }
 
-/// The kernel takes no quota below a millisecond; corm keeps it in 32 bits.
-pub(super) fn enough_cpu(micros: u64) -> Option<u64> {
-    (1000..=u64::from(u32::MAX)).contains(&micros).then_some(micros)
+/// Names of signals 1 to 31; the numbers are the same on all our machines (signal(7)).
+pub const SIGNALS: &str = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT \
+    CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS";
+const REALTIME: u64 = 34;
+const LAST: u64 = 64;
+
+/// A signal's number. SIGRTMIN is 34, as glibc, systemd and busybox count.
+fn signal(text: &[u8]) -> Option<u64> {
+    let name = text.strip_prefix(b"SIG").unwrap_or(text);
+    if let Some(index) = words(SIGNALS).position(|known| known == name) {
+        return u64::try_from(index.saturating_add(1)).ok();
+    }
+    let (number, rest) = match name.split_at_checked(5)? {
+        (b"RTMIN", rest) => (REALTIME, rest),
+        (b"RTMAX", rest) => (LAST, rest),
+        _ => return None,
+    };
+    let number = match rest {
+        [] => number,
+        [b'+', more @ ..] => number.checked_add(decimal(more)?)?,
+        [b'-', less @ ..] => number.checked_sub(decimal(less)?)?,
+        _ => return None,
+    };
+    Some(number).filter(|number| *number >= REALTIME)
+}
+
+/// Numbers of so many bits with these bytes between them, put together to one.
+fn fields(mut text: &[u8], between: &[u8], bits: u32) -> Option<u64> {
+    let mut number = 0u64;
+    let mut between = between.iter();
+    loop {
+        let field = take(&mut text)?;
+        if field.wrapping_shr(bits) != 0 {
+            return None;
+        }
+        number = number.wrapping_shl(bits) | field;
+        match between.next() {
+            Some(byte) if eat(&mut text, *byte) => {}
+            None if text.is_empty() => return Some(number),
+            _ => return None,
+        }
+    }
 }
 
 /// `0-1,3`, as cpuset(7) has it.
-pub(super) fn is_cpuset(mut text: &[u8]) -> bool {
+fn is_cpuset(mut text: &[u8]) -> bool {
     const MOST: u64 = 8191;
     loop {
         let Some(first) = take(&mut text) else { return false };
@@ -228,130 +393,41 @@ pub(super) fn is_cpuset(mut text: &[u8]) -> bool {
     }
 }
 
-/// Names of signals 1 to 31; the numbers are the same on all our machines (signal(7)).
-const SIGNALS: &str = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT \
-    CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS";
-const REALTIME: u64 = 34;
-const LAST: u64 = 64;
-
-/// A signal's number. SIGRTMIN is 34, as glibc, systemd and busybox count.
-pub(super) fn signal(text: &[u8]) -> Option<u64> {
-    let name = text.strip_prefix(b"SIG").unwrap_or(text);
-    if let Some(index) = words(SIGNALS).position(|known| known == name) {
-        return u64::try_from(index.saturating_add(1)).ok();
-    }
-    let number = if let Some(plus) = name.strip_prefix(b"RTMIN+") {
-        decimal(plus)?.checked_add(REALTIME)?
-    } else if let Some(minus) = name.strip_prefix(b"RTMAX-") {
-        LAST.checked_sub(decimal(minus)?)?
-    } else if name == b"RTMIN" {
-        REALTIME
-    } else if name == b"RTMAX" {
-        LAST
-    } else {
-        return decimal(text).filter(|number| is_signal(*number));
-    };
-    (REALTIME..=LAST).contains(&number).then_some(number)
-}
-
-/// 32 and 33 are libc's own.
-pub(super) fn is_signal(number: u64) -> bool {
-    matches!(number, 1..=31 | REALTIME..=LAST)
-}
-
-/// An address, `a.b.c.d`, and its prefix length, `/p`, if it has one.
-pub(super) fn ipv4(mut text: &[u8]) -> Option<([u8; 4], Option<u8>)> {
-    let mut address = [0; 4];
-    for (index, part) in address.iter_mut().enumerate() {
-        if index > 0 && !eat(&mut text, b'.') {
-            return None;
-        }
-        *part = u8::try_from(take(&mut text)?).ok()?;
-    }
-    if text.is_empty() {
-        return Some((address, None));
-    }
-    if !eat(&mut text, b'/') {
-        return None;
-    }
-    let prefix = decimal(text).filter(|prefix| *prefix <= 32)?;
-    Some((address, Some(prefix as u8)))
-}
-
 /// Are both in one network of that prefix length?
-pub(super) fn same_network(one: [u8; 4], other: [u8; 4], prefix: u8) -> bool {
-    let different = u64::from(u32::from_be_bytes(one) ^ u32::from_be_bytes(other));
-    different.wrapping_shr(32u32.saturating_sub(prefix.into())) == 0
-}
-
-/// A user or group id; the last 32-bit number means "none" to the kernel.
-pub(super) fn id(number: u64) -> Option<u32> {
-    u32::try_from(number).ok().filter(|id| *id != u32::MAX)
-}
-
-/// `uid:gid`, or `uid` for both.
-pub(super) fn user(mut text: &[u8]) -> Option<(u32, u32)> {
-    let uid = take(&mut text)?;
-    let gid = if eat(&mut text, b':') { take(&mut text)? } else { uid };
-    if text.is_empty() { Some((id(uid)?, id(gid)?)) } else { None }
+pub(super) fn same_network(one: u32, other: u32, prefix: u8) -> bool {
+    u64::from(one ^ other).wrapping_shr(32u32.saturating_sub(prefix.into())) == 0
 }
 
 /// An absolute path in its only spelling, so that two paths are the same place
 /// when they are the same bytes.
-pub(super) fn is_path(text: &[u8]) -> bool {
-    let Some((b'/', components)) = text.split_first() else { return false };
-    text.len() < crate::limits::PATH
-        && (components.is_empty()
-            || components.split(|byte| *byte == b'/').all(|part| !matches!(part, b"" | b"." | b"..")))
+#[inline(never)]
+fn is_path(text: &[u8]) -> bool {
+    let Some((b'/', mut rest)) = text.split_first() else { return false };
+    let mut fine = text.len() < limits::PATH && !rest.ends_with(b"/");
+    while !rest.is_empty() {
+        let part;
+        (part, rest) = split(rest, b'/');
+        fine &= !matches!(part, b"" | b"." | b"..");
+    }
+    fine
 }
 
 /// Is `path` `above`, or below it?
-pub(super) fn is_within(path: &[u8], above: &[u8]) -> bool {
+fn is_within(path: &[u8], above: &[u8]) -> bool {
     path.strip_prefix(above).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
 }
 
-/// Letters, digits and these others, and at least one of them.
+/// Letters, digits and these others, at most so many, and the first is neither
+/// a `-`, which would make it an option, nor a `.`.
 #[inline(never)]
-fn is_made_of(text: &[u8], others: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|byte| byte.is_ascii_alphanumeric() || others.contains(byte))
-}
-
-/// A workload's name: it becomes a cgroup, a hostname and a prefix of log lines.
-pub(super) fn is_workload_name(text: &[u8]) -> bool {
-    text.len() < crate::limits::WORKLOAD_NAME
-        && is_made_of(text, b"-")
-        && !text.starts_with(b"-")
-        && !text.iter().any(u8::is_ascii_uppercase)
-}
-
-pub(super) fn is_hostname(text: &[u8]) -> bool {
-    text.len() <= crate::limits::HOSTNAME
-        && is_made_of(text, b"-.")
-        && !matches!(text.first(), Some(b'-' | b'.'))
-}
-
-/// An interface's name, as the kernel's dev_valid_name() has it.
-pub(super) fn is_interface(text: &[u8]) -> bool {
-    const IFNAMSIZ: usize = 16;
-    text.len() < IFNAMSIZ
-        && is_word(text)
-        && !matches!(text, b"." | b"..")
-        && !text.iter().any(|byte| matches!(byte, b'/' | b':'))
-}
-
-/// A kernel module's name: it is looked up in modules.dep, never as a path.
-pub(super) fn is_module(text: &[u8]) -> bool {
-    is_made_of(text, b"-_")
-}
-
-/// A setting below /proc/sys, with dots or slashes.
-pub(super) fn is_sysctl(text: &[u8]) -> bool {
-    is_word(text)
-        && text.len() < crate::limits::PATH / 2
-        && text.split(|byte| matches!(byte, b'.' | b'/')).all(|part| !part.is_empty())
+fn is_made_of(text: &[u8], others: &[u8], most: usize) -> bool {
+    !matches!(text.first(), None | Some(b'-' | b'.'))
+        && text.len() <= most
+        && text.iter().all(|byte| byte.is_ascii_alphanumeric() || others.contains(byte))
 }
 
 /// Printable ASCII without spaces and commas.
-pub(super) fn is_word(text: &[u8]) -> bool {
+#[inline(never)]
+fn is_word(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|byte| byte.is_ascii_graphic() && *byte != b',')
 }

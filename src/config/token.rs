@@ -4,7 +4,7 @@
 //! token, quotes and escapes included, which was checked once when it was
 //! scanned, and [`decode`] gives its bytes wherever they are wanted.
 
-use super::problem::Syntax;
+use super::problem::Wrong;
 use crate::text::{Sink, Text};
 
 /// The bytes that a key or string token stands for.
@@ -97,7 +97,7 @@ pub(super) struct Escape {
 }
 
 /// The escape at the start of `text`.
-pub(super) fn escape(text: &[u8], multiline: bool) -> Result<Escape, Syntax> {
+pub(super) fn escape(text: &[u8], multiline: bool) -> Result<Escape, Wrong> {
     let short = |character| Ok(Escape { character: Some(character), len: 2 });
     match text.get(1).copied().unwrap_or(0) {
         b'b' => short('\u{8}'),
@@ -110,26 +110,26 @@ pub(super) fn escape(text: &[u8], multiline: bool) -> Result<Escape, Syntax> {
         b'u' => unicode(text, 6),
         b'U' => unicode(text, 10),
         b' ' | b'\t' | b'\r' | b'\n' if multiline => line_goes_on(text),
-        _ => Err(Syntax::Escape),
+        _ => Err(Wrong::Escape),
     }
 }
 
-fn unicode(text: &[u8], len: usize) -> Result<Escape, Syntax> {
-    let digits = text.get(2..len).ok_or(Syntax::Escape)?;
+fn unicode(text: &[u8], len: usize) -> Result<Escape, Wrong> {
+    let digits = text.get(2..len).ok_or(Wrong::Escape)?;
     let mut number = 0u32;
     for digit in digits {
-        let value = (*digit as char).to_digit(16).ok_or(Syntax::Escape)?;
+        let value = (*digit as char).to_digit(16).ok_or(Wrong::Escape)?;
         number = number.wrapping_shl(4) | value;
     }
     match char::from_u32(number) {
-        Some('\0') => Err(Syntax::Nul),
+        Some('\0') => Err(Wrong::Nul),
         Some(character) => Ok(Escape { character: Some(character), len }),
-        None => Err(Syntax::NotUnicode),
+        None => Err(Wrong::NotUnicode),
     }
 }
 
 /// A backslash at the end of a line takes all white space up to the next text with it.
-fn line_goes_on(text: &[u8]) -> Result<Escape, Syntax> {
+fn line_goes_on(text: &[u8]) -> Result<Escape, Wrong> {
     let mut rest = text.get(1..).unwrap_or(&[]);
     let mut newline = false;
     loop {
@@ -143,11 +143,11 @@ fn line_goes_on(text: &[u8]) -> Result<Escape, Syntax> {
         };
     }
     let len = text.len().saturating_sub(rest.len());
-    if newline { Ok(Escape { character: None, len }) } else { Err(Syntax::Escape) }
+    if newline { Ok(Escape { character: None, len }) } else { Err(Wrong::Escape) }
 }
 
 /// An integer token: decimal with a sign, or `0x`, `0o`, `0b`; single underscores between digits.
-pub(super) fn integer(token: &[u8]) -> Result<i64, Syntax> {
+pub(super) fn integer(token: &[u8]) -> Result<i64, Wrong> {
     let (negative, digits) = match token {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
@@ -157,7 +157,7 @@ pub(super) fn integer(token: &[u8]) -> Result<i64, Syntax> {
         ([b'0', b'x', rest @ ..], _) => (16, rest),
         ([b'0', b'o', rest @ ..], _) => (8, rest),
         ([b'0', b'b', rest @ ..], _) => (2, rest),
-        (_, [b'0', _, ..]) => return Err(Syntax::Integer),
+        (_, [b'0', _, ..]) => return Err(Wrong::Integer),
         _ => (10, digits),
     };
     // Counted downwards, where there is room for one more.
@@ -168,37 +168,37 @@ pub(super) fn integer(token: &[u8]) -> Result<i64, Syntax> {
             after_digit = false;
             continue;
         }
-        let digit = (*byte as char).to_digit(base).ok_or(Syntax::Integer)?;
+        let digit = (*byte as char).to_digit(base).ok_or(Wrong::Integer)?;
         value = value
             .and_then(|value| value.checked_mul(i64::from(base)))
             .and_then(|value| value.checked_sub(i64::from(digit)));
         after_digit = true;
     }
     if !after_digit {
-        return Err(Syntax::Integer);
+        return Err(Wrong::Integer);
     }
     if !negative {
         value = value.and_then(i64::checked_neg);
     }
-    value.ok_or(Syntax::BigInteger)
+    value.ok_or(Wrong::BigInteger)
 }
 
 /// What a token that is no integer was meant to be.
-pub(super) fn misread(token: &[u8]) -> Syntax {
+pub(super) fn misread(token: &[u8]) -> Wrong {
     let has = |wanted: u8| token.contains(&wanted);
     let signed = token.strip_prefix(b"-").or_else(|| token.strip_prefix(b"+")).unwrap_or(token);
     match signed {
-        b"inf" | b"nan" => Syntax::Float,
+        b"inf" | b"nan" => Wrong::Float,
         [b'0'..=b'9', ..] => {
             if has(b':') || matches!(signed, [_, _, _, _, b'-', _, _, b'-', ..]) {
-                Syntax::Date
+                Wrong::Date
             } else if has(b'.') || ((has(b'e') || has(b'E')) && !signed.starts_with(b"0x")) {
-                Syntax::Float
+                Wrong::Float
             } else {
-                Syntax::Integer
+                Wrong::Integer
             }
         }
-        _ if signed.len() < token.len() => Syntax::Integer,
-        _ => Syntax::Word,
+        _ if signed.len() < token.len() => Wrong::Integer,
+        _ => Wrong::Word,
     }
 }

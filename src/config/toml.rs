@@ -13,7 +13,7 @@
 //! Tables of the same name in two files are one table; in one file they are the
 //! error TOML says they are.
 
-use super::problem::{Syntax, What};
+use super::problem::{What, Wrong};
 use super::source::{File, Sources, Span, char_len};
 use super::token;
 use super::tree::{Kind, NodeId, ROOT, Slot, Tree};
@@ -49,7 +49,7 @@ impl<'a> Parser<'a> {
             start: file.text.at,
             table: ROOT,
             spot: ROOT,
-            wrong: (Span::default(), What::NotYet),
+            wrong: (Span::default(), Wrong::Value.into()),
         };
         if parser.rest().starts_with(b"\xef\xbb\xbf") {
             parser.bump(3);
@@ -97,11 +97,11 @@ impl<'a> Parser<'a> {
         // What a damaged header damages is what it names, not the table above it.
         self.spot = ROOT;
         if self.eat(b'[') {
-            return self.fail_since(start, Syntax::ArrayOfTables);
+            return self.fail_since(start, Wrong::ArrayOfTables);
         }
         self.table = self.path(ROOT, Kind::Implied, Kind::Table)?;
         if !self.eat(b']') {
-            return self.fail_here(Syntax::HeaderEnd);
+            return self.fail_here(Wrong::HeaderEnd);
         }
         Some(())
     }
@@ -110,7 +110,7 @@ impl<'a> Parser<'a> {
     fn pair(&mut self, table: NodeId) -> Parsed<NodeId> {
         let node = self.path(table, Kind::Dotted, Kind::Nothing)?;
         if !self.eat(b'=') {
-            return self.fail_here(Syntax::Equals);
+            return self.fail_here(Wrong::Equals);
         }
         self.space();
         Some(node)
@@ -151,7 +151,7 @@ impl<'a> Parser<'a> {
         } else if !through {
             // It is not what either place says.
             self.spot = found;
-            return self.fail(key, What::Defined(found));
+            return self.fail(key, What { node: found, ..Wrong::Defined.into() });
         }
         Some(found)
     }
@@ -165,7 +165,7 @@ impl<'a> Parser<'a> {
                 .bump(run(self.rest(), |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))),
         }
         if self.at == start {
-            return self.fail_here(Syntax::Key);
+            return self.fail_here(Wrong::Key);
         }
         Some(self.since(start))
     }
@@ -227,7 +227,7 @@ impl<'a> Parser<'a> {
             if more && inline {
                 self.space();
                 if self.at_newline() || matches!(self.peek(), None | Some(b'}' | b',' | b'#')) {
-                    return self.fail_here(Syntax::InlineKey);
+                    return self.fail_here(Wrong::InlineKey);
                 }
                 return self.pair(container).map(Some);
             }
@@ -239,7 +239,7 @@ impl<'a> Parser<'a> {
                 }
             }
             if !self.eat(if inline { b'}' } else { b']' }) {
-                return self.fail_here(if inline { Syntax::InlineEnd } else { Syntax::ArrayEnd });
+                return self.fail_here(if inline { Wrong::InlineEnd } else { Wrong::ArrayEnd });
             }
             let end = self.at;
             self.tree.with(container, |node| node.value = Span::between(node.value.at.into(), end));
@@ -269,12 +269,12 @@ impl<'a> Parser<'a> {
         let token = self.rest().get(..len).unwrap_or(&[]);
         self.bump(len);
         match token {
-            b"" => self.fail_here(Syntax::Value),
+            b"" => self.fail_here(Wrong::Value),
             b"true" | b"false" => Some(Kind::Boolean),
             _ => match token::integer(token) {
                 Ok(_) => Some(Kind::Integer),
-                Err(Syntax::Integer) => self.fail_since(start, token::misread(token)),
-                Err(syntax) => self.fail_since(start, syntax),
+                Err(Wrong::Integer) => self.fail_since(start, token::misread(token)),
+                Err(wrong) => self.fail_since(start, wrong),
             },
         }
     }
@@ -300,13 +300,13 @@ impl<'a> Parser<'a> {
                 }
                 Some(b'\\') if quote == b'"' => match token::escape(self.rest(), multiline) {
                     Ok(escape) => self.bump(escape.len),
-                    Err(syntax) => {
+                    Err(wrong) => {
                         let place = Span::between(self.at, self.at.saturating_add(2).min(self.text.len()));
-                        return self.fail(place, What::Syntax(syntax));
+                        return self.fail(place, wrong.into());
                     }
                 },
                 Some(b'\n') if multiline => self.bump(1),
-                None | Some(b'\n') => return self.fail_since(start, Syntax::Quote),
+                None | Some(b'\n') => return self.fail_since(start, Wrong::Quote),
                 Some(b'\r') if multiline && self.rest().starts_with(b"\r\n") => self.bump(2),
                 Some(_) => self.character()?,
             }
@@ -329,7 +329,7 @@ impl<'a> Parser<'a> {
     fn line_end(&mut self) -> Parsed<()> {
         self.space();
         self.comment()?;
-        if self.newline() || self.peek().is_none() { Some(()) } else { self.fail_here(Syntax::LineEnd) }
+        if self.newline() || self.peek().is_none() { Some(()) } else { self.fail_here(Wrong::LineEnd) }
     }
 
     #[inline(never)]
@@ -346,13 +346,13 @@ impl<'a> Parser<'a> {
     /// One character of a string or comment.
     fn character(&mut self) -> Parsed<()> {
         match (self.peek(), char_len(self.rest())) {
-            (Some(b'\r'), _) => self.fail_here(Syntax::CarriageReturn),
-            (Some(0..=8 | 10..=31 | 127), _) => self.fail_here(Syntax::Control),
+            (Some(b'\r'), _) => self.fail_here(Wrong::CarriageReturn),
+            (Some(0..=8 | 10..=31 | 127), _) => self.fail_here(Wrong::Control),
             (_, Some(len)) => {
                 self.bump(len);
                 Some(())
             }
-            (_, None) => self.fail_here(Syntax::Utf8),
+            (_, None) => self.fail_here(Wrong::Utf8),
         }
     }
 
@@ -403,11 +403,11 @@ impl<'a> Parser<'a> {
 
     fn add(&mut self, parent: NodeId, kind: Kind, key: Span, slot: Option<Slot>) -> Parsed<NodeId> {
         if self.tree.node(parent).depth >= limits::CONFIG_DEPTH {
-            return self.fail(key, What::Syntax(Syntax::Deep));
+            return self.fail(key, Wrong::Deep.into());
         }
         match self.tree.add(parent, kind, key, slot) {
             Some(node) => Some(node),
-            None => self.fail(key, What::Syntax(Syntax::Nodes)),
+            None => self.fail(key, Wrong::Nodes.into()),
         }
     }
 
@@ -416,21 +416,21 @@ impl<'a> Parser<'a> {
         None
     }
 
-    fn fail_since<T>(&mut self, start: usize, syntax: Syntax) -> Parsed<T> {
-        self.fail(self.since(start), What::Syntax(syntax))
+    fn fail_since<T>(&mut self, start: usize, wrong: Wrong) -> Parsed<T> {
+        self.fail(self.since(start), wrong.into())
     }
 
     /// The character here is not what should be here.
-    fn fail_here<T>(&mut self, syntax: Syntax) -> Parsed<T> {
-        self.fail_at_character(syntax);
+    fn fail_here<T>(&mut self, wrong: Wrong) -> Parsed<T> {
+        self.fail_at_character(wrong);
         None
     }
 
     #[inline(never)]
-    fn fail_at_character(&mut self, syntax: Syntax) {
+    fn fail_at_character(&mut self, wrong: Wrong) {
         let end = self.at.saturating_add(char_len(self.rest()).unwrap_or(1)).min(self.text.len());
         let end = if self.at_newline() { self.at } else { end };
-        self.wrong = (Span::between(self.at, end), What::Syntax(syntax));
+        self.wrong = (Span::between(self.at, end), wrong.into());
     }
 }
 

@@ -6,6 +6,7 @@
 //! of keys is not read over and over. Only as much of the arena is touched as
 //! there are values: 26 bytes each.
 
+use super::form::line;
 use super::source::{Sources, Span};
 use super::token::{decode, same};
 use crate::limits;
@@ -13,7 +14,7 @@ use core::cell::Cell;
 use heapless::Vec;
 
 /// A node's place in its [`Tree`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(super) struct NodeId(pub(super) u16);
 
 /// What a node holds.
@@ -38,6 +39,16 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// Its bit in the kinds of a [`Form`](super::form::Form): all tables are one.
+    pub fn bit(self) -> u8 {
+        1 << (self as u8).min(Kind::Inline as u8)
+    }
+
+    pub fn name(self) -> &'static [u8] {
+        const NAMES: &str = "nothing\na string\na number\na boolean\nan array\na table";
+        line(NAMES, (self as u8).min(Kind::Inline as u8))
+    }
+
     pub fn is_table(self) -> bool {
         matches!(self, Kind::Inline | Kind::Table | Kind::Implied | Kind::Dotted)
     }
@@ -92,6 +103,9 @@ const NO_NODE: Node = Node {
 
 /// The table that is the whole config.
 pub(super) const ROOT: NodeId = NodeId(0);
+
+/// No node: it has no children.
+pub(super) const NOWHERE: NodeId = NodeId(u16::MAX);
 
 pub struct Tree {
     nodes: Vec<Node, { limits::CONFIG_NODES }>,

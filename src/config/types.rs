@@ -12,6 +12,16 @@ pub struct Str {
     pub(super) len: u16,
 }
 
+impl Str {
+    pub(super) fn packed(self) -> u64 {
+        u64::from(self.at) | u64::from(self.len) << 16
+    }
+
+    pub(super) fn unpacked(value: u64) -> Str {
+        Str { at: value as u16, len: (value >> 16) as u16 }
+    }
+}
+
 /// Some consecutive entries of one of [`Config`]'s pools.
 #[derive(Debug, PartialEq, Eq)]
 pub struct List<T> {
@@ -30,6 +40,10 @@ impl<T> Copy for List<T> {}
 
 impl<T> List<T> {
     pub const EMPTY: Self = List { start: 0, len: 0, of: PhantomData };
+
+    pub(super) fn unpacked(value: u64) -> Self {
+        List { start: value as u16, len: (value >> 16) as u16, of: PhantomData }
+    }
 
     pub fn len(self) -> usize {
         self.len as usize
@@ -112,7 +126,7 @@ impl Config {
 
     pub fn c_str(&self, string: Str) -> &CStr {
         let from = self.strings.get(string.at as usize..).unwrap_or(&[]);
-        CStr::from_bytes_until_nul(from).unwrap_or(c"")
+        crate::text::c_str(from).unwrap_or(c"")
     }
 
     pub fn words(&self, list: List<Str>) -> &[Str] {

@@ -9,7 +9,7 @@
 //!
 //! The hash is part of what corm promises: it must never change.
 
-use super::types::{User, Workload};
+use super::types::{Config, User};
 
 /// Ids in a range.
 pub(super) const RANGE: u32 = 1 << 16;
@@ -34,23 +34,23 @@ fn next_choice(first: u32) -> u32 {
     if next >= 1 << 31 { RANGE } else { next }
 }
 
-/// Moves workloads on until no two share a range. `before` says whether the
-/// first of two workloads comes before the second in the alphabet.
-pub(super) fn settle(workloads: &mut [Workload], before: &dyn Fn(&Workload, &Workload) -> bool) {
+/// Moves workloads on until no two share a range.
+#[inline(never)]
+pub(super) fn settle(config: &mut Config) {
     // Each move takes a workload past one that stays put, so there are fewer
     // rounds than workloads.
-    for _ in 0..workloads.len() {
+    for _ in 0..config.workloads.len() {
         let mut moved = false;
-        for index in 0..workloads.len() {
-            let Some(mine) = workloads.get(index) else { return };
+        for index in 0..config.workloads.len() {
+            let Some(mine) = config.workloads.get(index) else { return };
             let User::Auto { first } = mine.user else { continue };
-            let taken = workloads.iter().enumerate().any(|(other, theirs)| match theirs.user {
+            let taken = config.workloads.iter().any(|theirs| match theirs.user {
                 User::Auto { first: theirs_first } => {
-                    other != index && theirs_first == first && before(theirs, mine)
+                    theirs_first == first && config.bytes(theirs.name) < config.bytes(mine.name)
                 }
                 User::Ids { uid, gid } => uid & !(RANGE - 1) == first || gid & !(RANGE - 1) == first,
             });
-            if let (true, Some(mine)) = (taken, workloads.get_mut(index)) {
+            if let (true, Some(mine)) = (taken, config.workloads.get_mut(index)) {
                 mine.user = User::Auto { first: next_choice(first) };
                 moved = true;
             }

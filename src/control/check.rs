@@ -10,8 +10,8 @@ use crate::text::{Bytes, Left, Show, Sink};
 use crate::{limits, put};
 use core::ffi::CStr;
 
-static SOURCES: TakeOnce<Sources> = TakeOnce::new(Sources::EMPTY);
-static CONFIG: TakeOnce<Config> = TakeOnce::new(Config::EMPTY);
+pub(super) static SOURCES: TakeOnce<Sources> = TakeOnce::new(Sources::EMPTY);
+pub(super) static CONFIG: TakeOnce<Config> = TakeOnce::new(Config::EMPTY);
 
 pub(super) fn run(this: &Command, words: Words, streams: &mut Streams) -> u8 {
     // One command runs in one process.
@@ -77,7 +77,7 @@ fn add(path: &'static CStr, sources: &mut Sources, err: &mut dyn Sink, status: &
     }
 }
 
-struct Printer<'a>(&'a mut dyn Sink);
+pub(super) struct Printer<'a>(pub &'a mut dyn Sink);
 
 impl Report for Printer<'_> {
     fn problem(&mut self, problem: &Shown) {

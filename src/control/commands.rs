@@ -1,6 +1,6 @@
 //! The table of commands, and what is made of it.
 
-use super::{Streams, Words, check, exit, power, version};
+use super::{Streams, Words, check, exit, power, run, version};
 use crate::put;
 use crate::text::{Left, Sink};
 
@@ -25,6 +25,13 @@ pub(super) const COMMANDS: &[Command] = &[
             Without FILE it is /etc/corm.toml.\n\
             Exit status: 0 if it is fine, 65 if not, 66 if it cannot be read.\n",
         run: check::run,
+    },
+    Command {
+        name: "run",
+        arguments: run::ARGUMENTS,
+        summary: "run one workload in the foreground, as root or as an ordinary user",
+        more: run::MORE,
+        run: run::run,
     },
     Command {
         name: "poweroff",
@@ -89,6 +96,11 @@ impl Command {
         exit::USAGE
     }
 
+    pub fn explain(&self, out: &mut dyn Sink) {
+        self.usage(out);
+        put!(*out, "\n", self.summary, ".\n", self.more);
+    }
+
     fn usage(&self, out: &mut dyn Sink) {
         let space = if self.arguments.is_empty() { "" } else { " " };
         put!(*out, "usage: corm ", self.name, space, self.arguments, "\n");
@@ -104,7 +116,6 @@ fn help(this: &Command, words: Words, streams: &mut Streams) -> u8 {
         return this.misused(word.to_bytes(), streams);
     }
     let Some(command) = find(name.to_bytes()) else { return super::unknown(name.to_bytes(), streams) };
-    command.usage(streams.out);
-    put!(*streams.out, "\n", command.summary, ".\n", command.more);
+    command.explain(streams.out);
     exit::OK
 }

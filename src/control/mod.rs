@@ -7,6 +7,7 @@
 mod check;
 mod commands;
 mod power;
+mod run;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -38,7 +39,7 @@ pub type Words<'a> = &'a mut dyn Iterator<Item = &'static CStr>;
 pub fn main(args: Args) -> u8 {
     let (mut out, mut err) = (Output::to(BorrowedFd::STDOUT), Output::to(BorrowedFd::STDERR));
     let mut streams = Streams { out: &mut out, err: &mut err };
-    let status = run(&mut args.iter().skip(1), &mut streams);
+    let status = dispatch(&mut args.iter().skip(1), &mut streams);
     err.flush();
     if !out.flush() && status == exit::OK {
         return exit::IO;
@@ -46,7 +47,7 @@ pub fn main(args: Args) -> u8 {
     status
 }
 
-fn run(words: Words, streams: &mut Streams) -> u8 {
+fn dispatch(words: Words, streams: &mut Streams) -> u8 {
     let Some(name) = words.next() else {
         commands::overview(streams.err);
         return exit::USAGE;

@@ -25,7 +25,7 @@ fn corm(arguments: &[&str]) -> (u8, String, String) {
             let space = check::Space { sources: &mut sources, tree: &mut tree, config: &mut config };
             check::check(command, &mut words.into_iter().skip(1), &mut streams, space)
         }
-        _ => run(&mut words.into_iter(), &mut streams),
+        _ => dispatch(&mut words.into_iter(), &mut streams),
     };
     (status, String::from_utf8(out.0).unwrap(), String::from_utf8(err.0).unwrap())
 }

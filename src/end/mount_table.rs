@@ -4,7 +4,7 @@
 //! with the machine, however it ends. Those in memory that lie on top of one
 //! that counts must go first, or it is busy.
 
-use crate::text::{Sink, Text};
+use crate::text::{Sink, Text, cut, word_index};
 
 /// A line of mountinfo; proc_pid_mountinfo(5). The strings are as the kernel
 /// wrote them, with spaces and the like as octal escapes ([`unescape`]).
@@ -19,53 +19,71 @@ pub struct Entry<'a> {
 
 /// The mounts of a mountinfo text, first mounted first; lines that make no
 /// sense are left out.
-pub fn entries(text: &[u8]) -> impl DoubleEndedIterator<Item = Entry<'_>> + Clone {
-    text.split(|&byte| byte == b'\n').filter_map(parse)
+pub fn entries(text: &[u8]) -> Entries<'_> {
+    Entries(text)
+}
+
+/// See [`entries`].
+#[derive(Clone)]
+pub struct Entries<'a>(&'a [u8]);
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = Entry<'a>;
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<Entry<'a>> {
+        while let Some((line, rest)) = cut(self.0, b'\n') {
+            self.0 = rest;
+            if let Some(entry) = parse(line) {
+                return Some(entry);
+            }
+        }
+        None
+    }
+}
+
+impl<'a> Entries<'a> {
+    /// The last one that is left.
+    fn take_last(&mut self) -> Option<Entry<'a>> {
+        while !self.0.is_empty() {
+            let end = self.0.iter().rposition(|byte| *byte == b'\n');
+            let (rest, line) = self.0.split_at_checked(end.unwrap_or(0)).unwrap_or_default();
+            self.0 = rest;
+            if let Some(entry) = parse(line.strip_prefix(b"\n").unwrap_or(line)) {
+                return Some(entry);
+            }
+        }
+        None
+    }
 }
 
 fn parse(line: &[u8]) -> Option<Entry<'_>> {
     // 36 35 98:0 /root /mnt rw,noatime shared:1 master:2 - ext3 /dev/root rw,errors=continue
-    let mut fields = line.split(|&byte| byte == b' ').skip(4);
-    let target = fields.next().filter(|target| target.starts_with(b"/"))?;
-    let options = fields.next()?;
-    let mut fields = fields.skip_while(|field| *field != b"-").skip(1);
-    let kind = fields.next()?;
-    let source = fields.next()?;
-    let filesystem_options = fields.next()?;
-    let read_only = |options: &[u8]| options.split(|&byte| byte == b',').any(|option| option == b"ro");
-    Some(Entry { target, kind, source, read_only: read_only(options) || read_only(filesystem_options) })
+    let mut rest = line;
+    let mut field = || {
+        let (field, after) = cut(rest, b' ')?;
+        rest = after;
+        Some(field)
+    };
+    for _ in 0..4 {
+        field()?;
+    }
+    let (target, options) = (field()?, field()?);
+    while field()? != b"-" {}
+    let (kind, source, filesystem_options) = (field()?, field()?, field()?);
+    let read_only = |options| word_index(options, b',', b"ro").is_some();
+    let read_only = read_only(options) || read_only(filesystem_options);
+    target.starts_with(b"/").then_some(Entry { target, kind, source, read_only })
 }
 
 /// Filesystems with nothing to lose.
-static IN_MEMORY: [&[u8]; 22] = [
-    b"autofs",
-    b"bdev",
-    b"binfmt_misc",
-    b"bpf",
-    b"cgroup",
-    b"cgroup2",
-    b"configfs",
-    b"debugfs",
-    b"devpts",
-    b"devtmpfs",
-    b"efivarfs",
-    b"fusectl",
-    b"hugetlbfs",
-    b"mqueue",
-    b"nsfs",
-    b"proc",
-    b"pstore",
-    b"ramfs",
-    b"rootfs",
-    b"securityfs",
-    b"sysfs",
-    b"tmpfs",
-];
+const IN_MEMORY: &[u8] = b"autofs bdev binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs \
+    efivarfs fusectl hugetlbfs mqueue nsfs proc pstore ramfs rootfs securityfs sysfs tmpfs tracefs";
 
 impl Entry<'_> {
     /// Whether the filesystem keeps something that an unmount writes out.
     pub fn keeps(&self) -> bool {
-        !IN_MEMORY.contains(&self.kind) && self.kind != b"tracefs"
+        word_index(IN_MEMORY, b' ', self.kind).is_none()
     }
 
     pub fn is_root(&self) -> bool {
@@ -81,9 +99,15 @@ impl Entry<'_> {
 /// What must be unmounted, in that order: last mounted first. The root is
 /// not among it.
 pub fn to_unmount(text: &[u8]) -> impl Iterator<Item = Entry<'_>> {
-    entries(text).rev().filter(|entry| !entry.is_root()).filter(move |entry| {
-        entry.keeps()
-            || entries(text).any(|other| other.keeps() && !other.is_root() && entry.is_below(&other))
+    let mut left = entries(text);
+    core::iter::from_fn(move || {
+        loop {
+            let entry = left.take_last()?;
+            let keeps = |other: Entry| other.keeps() && !other.is_root() && entry.is_below(&other);
+            if !entry.is_root() && entries(text).any(keeps) {
+                return Some(entry);
+            }
+        }
     })
 }
 

@@ -62,11 +62,10 @@ pub(super) fn wait_within(millis: u64, done: &mut dyn FnMut() -> bool) -> bool {
 fn name_survivors() {
     let cwd = BorrowedFd::CWD;
     let result = fs::open(cwd, c"/proc", Open::READ | Open::DIRECTORY).and_then(|proc| {
-        fs::for_each_entry(proc.borrow(), |name, _| {
+        fs::for_each_entry(proc.borrow(), &mut |name| {
             if name != c"1" && name.to_bytes().iter().all(u8::is_ascii_digit) {
                 name_survivor(proc.borrow(), name);
             }
-            true
         })
     });
     if let Err(errno) = result {

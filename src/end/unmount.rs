@@ -133,11 +133,10 @@ fn with_path(entry: &Entry, act: fn(&CStr) -> Result<(), Errno>) -> Result<(), E
 fn detach_loops() -> bool {
     let mut went = false;
     let Ok(devices) = fs::open(CWD, c"/sys/block", Open::READ | Open::DIRECTORY) else { return false };
-    let result = fs::for_each_entry(devices.borrow(), |name, _| {
+    let result = fs::for_each_entry(devices.borrow(), &mut |name| {
         if name.to_bytes().starts_with(b"loop") {
             went |= detach_loop(devices.borrow(), name.to_bytes());
         }
-        true
     });
     // Whatever was not seen stays attached, and the filesystem under it gets read-only.
     let _ = result;

@@ -4,7 +4,7 @@ use super::Init;
 use super::output::Which;
 use super::state::Source;
 use crate::config::{Stdio, Str, WorkloadId};
-use crate::sandbox::{self, ChildStdio, Failure};
+use crate::sandbox::{self, ChildStdio, Conditions, Failure};
 use crate::supervise::{Event, Unable, UnitEvent};
 use crate::sys::event::Interest;
 use crate::sys::fs::{self, Open};
@@ -46,10 +46,11 @@ impl Init {
             stderr: ends.stderr.as_ref().unwrap_or(&ends.stdout).borrow(),
             controlling_terminal: ends.terminal,
         };
-        let launched = sandbox::spawn(self.config, id, &child, self.plan).map_err(|failure| {
-            error!(self.name(id), ": ", failure.shown(self.config, id));
-            consequence(failure)
-        })?;
+        let launched =
+            sandbox::spawn(self.config, id, &child, Conditions::default(), self.plan).map_err(|failure| {
+                error!(self.name(id), ": ", failure.shown(self.config, id));
+                consequence(failure)
+            })?;
         if let Some((stdout, stderr)) = ends.captured {
             self.open_stream(id, Which::Output, stdout);
             self.open_stream(id, Which::Errors, stderr);
@@ -119,6 +120,7 @@ impl Init {
                 UnitEvent::SetupFailed(consequence(failure))
             }
         };
+        self.forget(report);
         self.step(Event::Unit(id, event));
     }
 
@@ -135,15 +137,7 @@ impl Init {
     fn is_deaf(&self, id: WorkloadId, pid: u32, signal: u8) -> bool {
         let own_pids =
             self.config.workload(id).is_some_and(|workload| !workload.privileged && !workload.host_pid);
-        if !own_pids {
-            return false;
-        }
-        let mut path = crate::text::Text::<32>::new();
-        crate::put!(path, "/proc/", pid, "/status");
-        let mut status = [0u8; 2048];
-        path.as_c_str()
-            .and_then(|path| fs::read_file(BorrowedFd::CWD, path, &mut status).ok())
-            .is_some_and(|status| !super::signals::heeds(status, signal))
+        own_pids && super::signals::is_deaf(pid, signal)
     }
 
     pub(super) fn kill_group(&mut self, id: WorkloadId) {
@@ -162,21 +156,28 @@ impl Init {
             Ok(pid) => self.state.rescue = Some(pid),
             Err(errno) => {
                 error!("rescue: cannot run the rescue program: ", errno, "; name one with [system] rescue");
-                self.state.rescue_deadline = None;
+                self.rescue_later();
             }
         }
     }
 
+    /// Where its console comes with a module, it may be there by now: that is no news each second.
     pub(super) fn rescue_again(&mut self) {
         if self.state.rescue_deadline.is_some_and(|deadline| deadline <= clock::now()) {
-            self.state.rescue_deadline = None;
-            self.rescue();
+            match sandbox::spawn_rescue(self.config, self.plan) {
+                Ok(pid) => (self.state.rescue, self.state.rescue_deadline) = (Some(pid), None),
+                Err(_) => self.rescue_later(),
+            }
         }
+    }
+
+    fn rescue_later(&mut self) {
+        self.state.rescue_deadline = Some(clock::now().saturating_add(RESCUE_AGAIN));
     }
 
     pub(super) fn rescue_ended(&mut self) {
         self.state.rescue = None;
-        self.state.rescue_deadline = Some(clock::now().saturating_add(RESCUE_AGAIN));
+        self.rescue_later();
     }
 }
 

@@ -12,7 +12,7 @@
 mod launch;
 mod output;
 mod reap;
-mod signals;
+pub(crate) mod signals;
 mod state;
 
 use crate::boot::{self, Found};
@@ -31,6 +31,8 @@ static PLAN: TakeOnce<sandbox::PlanSpace> = TakeOnce::new(sandbox::PlanSpace::EM
 
 /// Boots the machine, runs it, ends it.
 pub fn run() -> ! {
+    // First of all: the kernel drops what reaches a PID 1 that neither blocks nor catches it.
+    let blocked = event::block_all_signals();
     // Each is taken once in a process's life, so this is a second PID 1 in one process: impossible.
     let (Some(config), Some(state), Some(plan)) = (CONFIG.take(), STATE.take(), PLAN.take()) else {
         end::finish(FinalAction::Halt, false)
@@ -38,8 +40,7 @@ pub fn run() -> ! {
     let found = boot::early();
     boot::config_files::load(found.command_line.config(), &mut state.sources, config);
     boot::prepare(config, &found);
-    let (epoll, signals) = match (event::create(), event::block_all_signals().and_then(|()| event::signals()))
-    {
+    let (epoll, signals) = match (event::create(), blocked.and_then(|()| event::signals())) {
         (Ok(epoll), Ok(signals)) => (epoll, signals),
         (Err(errno), _) | (_, Err(errno)) => {
             error!("cannot wait for events: ", errno, "; the kernel needs CONFIG_EPOLL and CONFIG_SIGNALFD");
@@ -47,7 +48,8 @@ pub fn run() -> ! {
         }
     };
     let introduce = Some(clock::now().saturating_add(INTRODUCE_AFTER));
-    let mut init = Init { config, state, plan, found, epoll, signals, introduce, booting: true };
+    let mut init =
+        Init { config, state, plan, found, epoll, signals, introduce, booting: true, held_back: 0 };
     init.begin();
     loop {
         init.act();
@@ -63,6 +65,8 @@ struct Init {
     found: Found,
     epoll: OwnedFd,
     signals: OwnedFd,
+    /// Rounds in which nothing was decided, since there was still somebody to reap.
+    held_back: u8,
     /// When [`boot::introduce`] is due, unless something happens before.
     introduce: Option<u64>,
     /// What only a boot needs is still in memory.
@@ -181,6 +185,14 @@ impl Init {
 
     /// Does what the supervisor wants done.
     fn act(&mut self) {
+        // Deadlines have no meaning for those that have met them and are still in our queue. A flood
+        // of orphans does not keep this up.
+        const ROUNDS: u8 = 16;
+        if self.state.unreaped && self.held_back < ROUNDS {
+            self.held_back = self.held_back.saturating_add(1);
+            return;
+        }
+        self.held_back = 0;
         while let Some(action) = self.state.supervisor.poll(self.config, clock::now()) {
             match action {
                 Action::Launch(id) => self.launch(id),
@@ -256,6 +268,13 @@ impl Init {
 
     fn name(&self, id: WorkloadId) -> &'static [u8] {
         self.config.workload(id).map_or(b"?", |workload| self.config.bytes(workload.name))
+    }
+
+    /// Closes a watched descriptor. epoll would go on watching while a child that
+    /// is not yet its program has a copy, and a hang-up never ends.
+    fn forget(&self, fd: OwnedFd) {
+        // It fails for one that is not watched, which is what is wanted.
+        let _ = event::remove(self.epoll.borrow(), fd.borrow());
     }
 
     fn watch(&self, fd: BorrowedFd, interest: Interest, source: Source) {

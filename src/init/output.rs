@@ -38,10 +38,19 @@ const LAST_WORDS: usize = 64;
 impl Init {
     /// Reads from a workload's new pipe.
     pub(super) fn open_stream(&mut self, id: WorkloadId, which: Which, pipe: OwnedFd) {
+        self.close_stream(id, which);
         self.watch(pipe.borrow(), Interest::Readable, which.source(id));
+        if let Some((stream, ..)) = self.state.stream(id, which) {
+            stream.open(pipe);
+        }
+    }
+
+    fn close_stream(&mut self, id: WorkloadId, which: Which) {
         let name = self.name(id);
-        if let Some((stream, begun, _)) = self.state.stream(id, which) {
-            stream.open(begun, pipe, which.level(), name);
+        let stream = self.state.stream(id, which);
+        let pipe = stream.and_then(|(stream, begun, _)| stream.close(begun, which.level(), name));
+        if let Some(pipe) = pipe {
+            self.forget(pipe);
         }
     }
 
@@ -51,8 +60,10 @@ impl Init {
         let Some((stream, begun, budget)) = self.state.stream(id, which) else { return Pumped::Ended };
         budget.fill(clock::now());
         let pumped = stream.pump(begun, budget, which.level(), name);
-        if pumped == Pumped::Broke {
-            self.pause(id, which);
+        match pumped {
+            Pumped::Broke => self.pause(id, which),
+            Pumped::Ended => self.close_stream(id, which),
+            Pumped::Dry | Pumped::More => {}
         }
         pumped
     }

@@ -101,7 +101,9 @@ impl Init {
             return;
         }
         if !cgroup::is_populated(self.config, id) {
-            edge.group = None;
+            if let Some(events) = edge.group.take() {
+                self.forget(events);
+            }
             self.step(Event::Unit(id, UnitEvent::GroupEmpty));
         }
     }

@@ -1,6 +1,9 @@
 //! What a signal means to PID 1, and whether a process would notice one.
 
+use crate::put;
 use crate::supervise::End;
+use crate::sys::{BorrowedFd, fs};
+use crate::text::{self, Text};
 
 /// The kernel's first real-time signal as glibc and so systemd count it:
 /// `SIGRTMIN+3` is 37.
@@ -33,6 +36,16 @@ pub fn wish(signal: u8, container: bool) -> Wish {
     }
 }
 
+/// Whether the first process of a pid namespace would not notice the signal.
+pub fn is_deaf(pid: u32, signal: u8) -> bool {
+    let mut path = Text::<32>::new();
+    put!(path, "/proc/", pid, "/status");
+    let mut status = [0u8; 2048];
+    path.as_c_str()
+        .and_then(|path| fs::read_file(BorrowedFd::CWD, path, &mut status).ok())
+        .is_some_and(|status| !heeds(status, signal))
+}
+
 /// Would this process do anything about the signal? Read from its
 /// /proc/PID/status (proc(5)).
 ///
@@ -41,15 +54,15 @@ pub fn wish(signal: u8, container: bool) -> Wish {
 /// it to stop would be waiting for nothing. One that ignores the signal has said
 /// that it knows about it, and gets its time. A status that cannot be made
 /// sense of counts as a yes.
-pub fn heeds(status: &[u8], signal: u8) -> bool {
+fn heeds(status: &[u8], signal: u8) -> bool {
     let Some(bit) = signal.checked_sub(1).and_then(|shift| 1u64.checked_shl(shift.into())) else {
         return true;
     };
     let mask = |field: &[u8]| {
-        let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(field))?;
-        u64::from_str_radix(core::str::from_utf8(line.trim_ascii()).ok()?, 16).ok()
+        let mask = text::words(status, b'\n').find_map(|line| line.strip_prefix(field))?;
+        text::number(mask, 16)
     };
-    match (mask(b"SigBlk:"), mask(b"SigIgn:"), mask(b"SigCgt:")) {
+    match (mask(b"SigBlk:\t"), mask(b"SigIgn:\t"), mask(b"SigCgt:\t")) {
         (Some(blocked), Some(ignored), Some(caught)) => (blocked | ignored | caught) & bit != 0,
         _ => true,
     }

@@ -33,16 +33,15 @@ pub enum Pumped {
     More,
     /// There may be more, but the budget is used up.
     Broke,
-    /// Nobody can write to it any more; it is closed.
+    /// Nobody can write to it any more, and it may be closed.
     Ended,
 }
 
 impl Stream {
     pub const CLOSED: Stream = Stream { pipe: None, begun: 0, paused: false };
 
-    /// Takes a pipe's non-blocking read end. What was left of an earlier one is flushed.
-    pub fn open(&mut self, line: &mut Begun, pipe: OwnedFd, level: Level, source: &[u8]) {
-        self.close(line, level, source);
+    /// Takes a pipe's non-blocking read end. An earlier one has been [closed](Self::close).
+    pub fn open(&mut self, pipe: OwnedFd) {
         self.pipe = Some(pipe);
     }
 
@@ -62,39 +61,35 @@ impl Stream {
     pub fn pump(&mut self, line: &mut Begun, budget: &mut Budget, level: Level, source: &[u8]) -> Pumped {
         /// One read: two full lines. It is what decides how much stack PID 1 has in memory.
         const CHUNK: usize = 2 * limits::LOG_LINE;
-        if budget.lines == 0 {
+        if budget.lines <= 0 {
             return Pumped::Broke;
         }
         let Some(pipe) = self.pipe() else { return Pumped::Ended };
         let mut chunk = [0u8; CHUNK];
         let read = match io::read(pipe, &mut chunk) {
-            Ok(0) => {
-                self.close(line, level, source);
-                return Pumped::Ended;
-            }
+            Ok(0) => return Pumped::Ended,
             Ok(count) => chunk.get(..count).unwrap_or(&[]),
             Err(Errno::EAGAIN) => return Pumped::Dry,
             Err(Errno::EINTR) => return Pumped::More,
-            Err(_) => {
-                self.close(line, level, source);
-                return Pumped::Ended;
-            }
+            Err(_) => return Pumped::Ended,
         };
         self.take(line, read, |line| {
+            // A kilobyte of empty lines is more than there was: a debt, which time pays off.
             budget.lines = budget.lines.saturating_sub(1);
             emit(level, source, line);
         });
         if read.len() < CHUNK { Pumped::Dry } else { Pumped::More }
     }
 
-    /// Flushes and closes.
-    pub fn close(&mut self, line: &mut Begun, level: Level, source: &[u8]) {
+    /// Flushes, and gives the pipe back to whoever watches it.
+    #[must_use]
+    pub fn close(&mut self, line: &mut Begun, level: Level, source: &[u8]) -> Option<OwnedFd> {
         if self.begun > 0 {
             emit(level, source, line.get(..self.begun).unwrap_or(&[]));
         }
         self.begun = 0;
         self.paused = false;
-        self.pipe = None;
+        self.pipe.take()
     }
 
     /// Cuts bytes into lines, carrying an unfinished one over.
@@ -138,7 +133,7 @@ impl Stream {
 /// How many lines a workload may still write, as a leaky bucket.
 #[derive(Clone, Copy)]
 pub struct Budget {
-    lines: u32,
+    lines: i32,
     /// When it was last filled up, in milliseconds since boot.
     filled: u64,
 }
@@ -148,7 +143,7 @@ impl Budget {
     pub const FRESH: Budget = Budget { lines: 0, filled: 0 };
 
     /// A start-up's worth of chatter at once...
-    const MOST: u32 = 1000;
+    const MOST: i32 = 1000;
     /// ...and then what a person could still skim, and a kernel log of 256 KiB
     /// keeps for several seconds.
     const PER_SECOND: u64 = 500;
@@ -161,7 +156,8 @@ impl Budget {
             self.lines = Self::MOST;
             self.filled = now.max(1);
         } else if earned > 0 {
-            self.lines = self.lines.saturating_add(earned.min(u64::from(Self::MOST)) as u32).min(Self::MOST);
+            let earned = i32::try_from(earned).unwrap_or(i32::MAX);
+            self.lines = self.lines.saturating_add(earned).min(Self::MOST);
             self.filled = now;
         }
     }
@@ -208,6 +204,30 @@ mod tests {
             joined.extend_from_slice(last);
             assert_eq!(joined, long);
         }
+    }
+
+    #[test]
+    fn short_lines_are_paid_for_before_more_are_read() {
+        use crate::sys::io::{PipeFlags, pipe, write};
+        let (reader, writer) = pipe(PipeFlags::NonBlocking).unwrap();
+        for _ in 0..2 {
+            assert_eq!(write(writer.borrow(), &[b'\n'; 4096]), Ok(4096));
+        }
+        let (mut stream, mut budget) = (Stream::CLOSED, Budget::FRESH);
+        stream.open(reader);
+        budget.fill(1);
+        assert_eq!(stream.pump(&mut budget, Level::Debug, b"test"), Pumped::More);
+        assert_eq!(budget.lines, Budget::MOST - 4096);
+        let mut now = 1;
+        while budget.lines <= 0 {
+            assert_eq!(stream.pump(&mut budget, Level::Debug, b"test"), Pumped::Broke);
+            now += Budget::PAUSE;
+            budget.fill(now);
+        }
+        // 3096 lines of debt at 500 a second.
+        assert!((6_100..6_500).contains(&now), "{now}");
+        assert_eq!(stream.pump(&mut budget, Level::Debug, b"test"), Pumped::More);
+        drop(stream.close(Level::Debug, b"test"));
     }
 
     #[test]

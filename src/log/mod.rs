@@ -19,8 +19,8 @@ pub mod capture;
 use crate::limits;
 use crate::sys::fs::{self, Open};
 use crate::sys::{BorrowedFd, OwnedFd, clock, io, kernel_log};
-use crate::text::{self, Right, Show, Sink, Text, Zeros};
-use core::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering::Relaxed};
+use crate::text::{self, Right, Show, Sink, Text, Value, Zeros};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, Ordering::Relaxed};
 
 /// Severities as in syslog(3); a smaller number is worse.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -32,6 +32,11 @@ pub enum Level {
     Notice = 5,
     Info = 6,
     Debug = 7,
+}
+
+impl Level {
+    /// From the worst on.
+    pub const ALL: [Level; 5] = [Level::Error, Level::Warn, Level::Notice, Level::Info, Level::Debug];
 }
 
 /// A line that is being put together.
@@ -58,7 +63,7 @@ macro_rules! say {
 }
 
 /// Says one line in corm's own name. Called through the macros.
-pub fn say(level: Level, template: &str, values: &[&dyn Show]) {
+pub fn say(level: Level, template: &str, values: &[Value]) {
     let mut line = Line::new();
     text::fill(&mut line, template, values);
     emit(level, b"corm", line.as_bytes());
@@ -147,13 +152,27 @@ pub fn emit(level: Level, source: &[u8], line: &[u8]) {
 }
 
 /// A line with its priority or time, its source, and its newline.
-type Record = Text<{ limits::LOG_LINE + 96 }>;
+type Record = Text<RECORD>;
+const RECORD: usize = limits::LOG_LINE + 96;
+
+/// Ends a line, also one that did not fit: then what says so gives its place to the newline.
+fn end_line(out: &mut Record) {
+    const CUT: &[u8] = "…".as_bytes();
+    if out.len() == RECORD {
+        out.truncate(RECORD - CUT.len() - 1);
+        out.put(CUT);
+    }
+    out.put(b"\n");
+}
+
+/// The console has taken a line without its end.
+static TORN: AtomicBool = AtomicBool::new(false);
 
 fn put_line(out: &mut Record, source: &[u8], line: &[u8]) {
     out.put(source);
     out.put(b": ");
     out.put(line);
-    out.put(b"\n");
+    end_line(out);
 }
 
 /// In printk's form: `[    1.234567] web: line`.
@@ -161,6 +180,10 @@ fn write_console(console: BorrowedFd, source: &[u8], line: &[u8]) {
     let mut out = Record::new();
     let micros = clock::monotonic_nanos() / 1000;
     crate::put!(out, "[", Right(micros / 1_000_000, 5), ".", Zeros(micros % 1_000_000, 6), "] ");
+    // The next line is not to look like the rest of a torn one.
+    if TORN.load(Relaxed) && io::write(console, b"\n").is_ok() {
+        TORN.store(false, Relaxed);
+    }
     let missed = MISSED.load(Relaxed);
     if missed > 0 {
         let head = out.clone();
@@ -175,11 +198,11 @@ fn write_console(console: BorrowedFd, source: &[u8], line: &[u8]) {
     out.put(source);
     out.put(b": ");
     Printable(line).show(&mut out);
-    out.put(b"\n");
-    // A short write is a torn line: the newline is what must not be missing.
+    end_line(&mut out);
     match io::write(console, out.as_bytes()) {
         Ok(count) if count == out.len() => {}
-        _ => MISSED.store(MISSED.load(Relaxed).saturating_add(1), Relaxed),
+        Ok(_) => TORN.store(true, Relaxed),
+        Err(_) => MISSED.store(MISSED.load(Relaxed).saturating_add(1), Relaxed),
     }
 }
 
@@ -207,6 +230,15 @@ impl Show for Printable<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_grows_past_its_record_still_ends() {
+        let mut out = Record::new();
+        Printable(&[1; limits::LOG_LINE]).show(&mut out);
+        end_line(&mut out);
+        assert_eq!(out.len(), RECORD);
+        assert!(out.as_bytes().ends_with("…\n".as_bytes()));
+    }
 
     #[test]
     fn control_characters_are_spelled_out() {

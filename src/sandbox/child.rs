@@ -10,7 +10,7 @@
 use super::environment::{self, Block};
 use super::failure;
 use super::plan::{self, Step};
-use super::trees::Trees;
+use super::trees::{self, Trees};
 use crate::config::{Config, VolumeSource, Workload};
 use crate::limits;
 use crate::put;
@@ -75,7 +75,9 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
         Step::Proc => {
             let place = fs::open(start.root()?, c"proc", Open::PATH | Open::DIRECTORY | Open::NO_FOLLOW)?;
             fs::change_directory_to(place.borrow())?;
-            mount_here(c"proc", Flags::NO_EXEC, None)
+            // Uid 0 needs no capability to write what the kernel keeps in /proc/sys, or sysrq-trigger.
+            let access = if start.ids()?.0 == 0 { Flags::READ_ONLY } else { Flags::NONE };
+            mount_here(c"proc", Flags::NO_EXEC | access, None)
         }
         Step::Devices => {
             let place = fs::open(start.root()?, c"dev", Open::PATH | Open::DIRECTORY | Open::NO_FOLLOW)?;
@@ -83,6 +85,7 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             mount::move_to(devices, place.borrow(), c"")?;
             fs::change_directory_to(devices)
         }
+        Step::DeviceFiles => trees::device_files(),
         // These two are relative to the /dev just entered, which is ours and has no symlinks there.
         Step::Terminals => {
             let flags = Flags::NO_SUID | Flags::NO_EXEC;
@@ -122,6 +125,11 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
         Step::Uid => credentials::set_uid(start.ids()?.0),
         Step::Capabilities => credentials::drop_capabilities(),
         Step::NoNewPrivileges => credentials::set_no_new_privileges(),
+        Step::DieWithParent => {
+            process::die_with_parent()?;
+            // It may have died before: then nobody reads this, and it is too late to be told.
+            if io::has_reader(start.reporter) { Ok(()) } else { Err(Errno::ESRCH) }
+        }
         Step::CloseOnExec => fd::close_on_exec_from(3),
         Step::Directory => {
             fs::change_directory(workload.directory.map_or(c"/", |path| config.c_str(path)))?;
@@ -154,7 +162,11 @@ fn stdio(from: i32, to: i32, start: &Start) -> Result<(), Errno> {
     from.duplicate_onto(to)?;
     match plan::ids(start.workload) {
         Some((uid, gid)) if fs::stat(from, c"", fs::Follow::No)?.is_pipe() => {
-            fs::change_owner(from, uid, gid)
+            match fs::change_owner(from, uid, gid) {
+                // Somebody else's pipe, in a user namespace: it can be used, but not be opened again.
+                Err(Errno::EPERM | Errno::EINVAL) => Ok(()),
+                result => result,
+            }
         }
         _ => Ok(()),
     }

@@ -54,7 +54,7 @@ fn push(block: &mut Block, key: &[u8], value: &[u8]) -> bool {
 pub fn strings(block: &Block) -> impl Iterator<Item = &CStr> {
     let mut rest = block.as_slice();
     core::iter::from_fn(move || {
-        let string = CStr::from_bytes_until_nul(rest).ok()?;
+        let string = crate::sys::c_str(rest)?;
         rest = rest.get(string.count_bytes().saturating_add(1)..)?;
         Some(string)
     })

@@ -100,6 +100,9 @@ const NO_DIRECTORY: &[(Errno, &str)] = &[
     (Errno::ELOOP, "it must be a directory there, not a symlink"),
 ];
 
+const NO_LINKS: &[(Errno, &str)] =
+    &[(Errno::ELOOP, "no part of the path may be a symlink, which a workload could have put there")];
+
 static PHRASES: [Phrase; 34] = [
     phrase(What::Command, "start", Object::None, "a workload without a command"),
     phrase(What::Volumes, "mount", Object::None, "more than 32 volumes"),
@@ -111,10 +114,10 @@ static PHRASES: [Phrase; 34] = [
         (Errno::EINVAL, "the kernel does not take this value"),
         (Errno::ERANGE, "the kernel does not take this value"),
     ]),
-    phrase(What::Root, "use", Object::Root, "as its root"),
+    phrase(What::Root, "use", Object::Root, "as its root").remedies(NO_LINKS),
     phrase(What::ScratchRoot, "make its scratch root", Object::None, ""),
     phrase(What::Program, "use", Object::Given, "as its program"),
-    phrase(What::VolumeSource, "use", Object::Given, "as a volume"),
+    phrase(What::VolumeSource, "use", Object::Given, "as a volume").remedies(NO_LINKS),
     phrase(What::Devices, "make its /dev", Object::None, ""),
     phrase(What::Descriptors, "open what its start needs", Object::None, ""),
     phrase(What::Clone, "make its process", Object::None, "in its namespaces and cgroup").remedies(&[
@@ -317,12 +320,16 @@ fn what(step: Step) -> (What, u16) {
         Step::Root => What::AttachRoot,
         Step::Program => What::AttachProgram,
         Step::Proc => What::Proc,
-        Step::Devices => What::Dev,
+        Step::Devices | Step::DeviceFiles => What::Dev,
         Step::Terminals => What::DevPts,
         Step::SharedMemory => What::DevShm,
         Step::Pivot => What::Pivot,
         Step::Stdio | Step::ControllingTerminal | Step::Umask => What::Stdio,
-        Step::NotDumpable | Step::BoundingSet | Step::Capabilities | Step::NoNewPrivileges => What::Rights,
+        Step::NotDumpable
+        | Step::BoundingSet
+        | Step::Capabilities
+        | Step::NoNewPrivileges
+        | Step::DieWithParent => What::Rights,
         Step::Groups | Step::Gid | Step::Uid => What::User,
         Step::CloseOnExec => What::CloseOnExec,
         Step::Directory => What::Directory,

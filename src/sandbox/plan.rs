@@ -38,6 +38,8 @@ pub enum Step {
     Proc,
     /// The minimal /dev is attached.
     Devices,
+    /// In a user namespace nobody makes device files: the machine's are mounted there.
+    DeviceFiles,
     /// A devpts of its own.
     Terminals,
     /// /dev/shm.
@@ -58,6 +60,8 @@ pub enum Step {
     Uid,
     Capabilities,
     NoNewPrivileges,
+    /// It ends with the process that started it.
+    DieWithParent,
     /// Everything from 3 on closes when the program starts.
     CloseOnExec,
     /// The working directory, which must lie inside the root.
@@ -114,6 +118,13 @@ pub struct Circumstances {
     pub cgroup: bool,
     /// Its standard input is to be its controlling terminal.
     pub terminal: bool,
+    /// /dev has to be filled by mounts: see [`Step::DeviceFiles`].
+    pub device_files: bool,
+    /// setgroups(2) is denied here, as it is to whoever maps himself alone
+    /// (user_namespaces(7)): the groups stay, and mean nothing to the machine.
+    pub keeps_groups: bool,
+    /// It must not outlive its parent, which stays in the foreground.
+    pub foreground: bool,
 }
 
 /// `None`: more volumes than [`limits::WORKLOAD_VOLUMES`].
@@ -138,6 +149,7 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         && add(walls && workload.root == Root::Scratch, Step::Program)
         && add(walls, Step::Proc)
         && add(walls, Step::Devices)
+        && add(walls && circumstances.device_files, Step::DeviceFiles)
         && add(walls, Step::Terminals)
         && add(walls, Step::SharedMemory);
     let mut last = None;
@@ -155,11 +167,13 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
     }
     fits = fits
         && add(walls, Step::BoundingSet)
-        && add(ids.is_some(), Step::Groups)
+        && add(ids.is_some() && !circumstances.keeps_groups, Step::Groups)
         && add(ids.is_some(), Step::Gid)
         && add(ids.is_some(), Step::Uid)
         && add(walls, Step::Capabilities)
         && add(walls, Step::NoNewPrivileges)
+        // A change of ids would take this back.
+        && add(circumstances.foreground, Step::DieWithParent)
         // Landlock and seccomp come here.
         && add(true, Step::CloseOnExec)
         && add(workload.directory.is_some() || !walls, Step::Directory)

@@ -7,7 +7,7 @@ use crate::limits;
 use crate::sys::children::{self, Side};
 use crate::sys::fs::{self, Follow, Open};
 use crate::sys::process::{self, Pointers};
-use crate::sys::{BorrowedFd, Errno, OwnedFd, event, fd};
+use crate::sys::{BorrowedFd, Errno, OwnedFd, event, fd, tty};
 use core::ffi::CStr;
 
 const SHELL: &CStr = c"/bin/sh";
@@ -51,6 +51,9 @@ fn become_shell<const N: usize>(
     }
     // Without job control it is still a shell.
     let _ = process::set_controlling_terminal(BorrowedFd::STDIN);
+    // A workload that had this console may have typed into it (TIOCSTI). Now that it is ours it
+    // cannot any more, and what it has typed is not to be the first command. ENOTTY: nobody types.
+    let _ = tty::forget_input(BorrowedFd::STDIN);
     fd::close_on_exec_from(3)?;
     event::unblock_all_signals()?;
     let mut variables = Pointers::<{ limits::ENVIRONMENT_WORDS }>::new();

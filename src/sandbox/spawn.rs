@@ -35,6 +35,15 @@ pub struct ChildStdio<'a> {
     pub controlling_terminal: bool,
 }
 
+/// What a start has to reckon with besides the config.
+#[derive(Clone, Copy, Default)]
+pub struct Conditions {
+    /// See [`plan::Circumstances::keeps_groups`].
+    pub keeps_groups: bool,
+    /// See [`plan::Circumstances::foreground`].
+    pub foreground: bool,
+}
+
 /// A child on its way.
 pub struct Launched {
     pub pid: u32,
@@ -52,6 +61,7 @@ pub fn spawn(
     config: &Config,
     id: WorkloadId,
     stdio: &ChildStdio,
+    conditions: Conditions,
     space: &mut PlanSpace,
 ) -> Result<Launched, Failure> {
     let fail = |what| move |errno| Failure::new(what, errno);
@@ -63,11 +73,16 @@ pub fn spawn(
         return Err(Failure::new(What::Environment, Errno::E2BIG));
     }
     let cgroup = enter_cgroup(config, id, workload, &mut space.cgroups)?;
-    let circumstances =
-        plan::Circumstances { cgroup: cgroup.is_some(), terminal: stdio.controlling_terminal };
+    let trees = if workload.privileged { None } else { Some(Trees::open(config, workload)?) };
+    let circumstances = plan::Circumstances {
+        cgroup: cgroup.is_some(),
+        terminal: stdio.controlling_terminal,
+        device_files: trees.as_ref().is_some_and(|trees| trees.lacks_device_files),
+        keeps_groups: conditions.keeps_groups,
+        foreground: conditions.foreground,
+    };
     let plan =
         plan::plan(config, workload, circumstances).ok_or(Failure::new(What::Volumes, Errno::E2BIG))?;
-    let trees = if workload.privileged { None } else { Some(Trees::open(config, workload)?) };
 
     let above = |fd| Above::new(fd).map_err(fail(What::Descriptors));
     let (stdin, stdout, stderr) = (above(stdio.stdin)?, above(stdio.stdout)?, above(stdio.stderr)?);

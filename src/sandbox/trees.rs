@@ -10,7 +10,7 @@ use super::failure::{self, Failure, What};
 use crate::config::{Config, Root, Volume, VolumeSource, Workload};
 use crate::limits;
 use crate::put;
-use crate::sys::fs::{self, NodeKind};
+use crate::sys::fs::{self, NodeKind, Open};
 use crate::sys::mount::{self, Attributes, Depth};
 use crate::sys::{BorrowedFd, Errno, OwnedFd, process};
 use crate::text::{Show, Sink, Text};
@@ -23,6 +23,8 @@ pub struct Trees {
     /// `scratch`: the program's file.
     pub program: Option<OwnedFd>,
     pub devices: OwnedFd,
+    /// ... which has no device files in it yet.
+    pub lacks_device_files: bool,
     /// Directory volumes, by their index.
     pub volumes: Vec<(u16, OwnedFd), { limits::WORKLOAD_VOLUMES }>,
 }
@@ -48,7 +50,8 @@ impl Trees {
             }
         };
         let devices = devices().map_err(fail(What::Devices))?;
-        let mut trees = Trees { root, program, devices, volumes: Vec::new() };
+        let lacks_device_files = lacks_device_files(devices.borrow()).map_err(fail(What::Devices))?;
+        let mut trees = Trees { root, program, devices, lacks_device_files, volumes: Vec::new() };
         for (volume, index) in volumes.iter().zip(0u16..) {
             let VolumeSource::Directory { source, writable } = volume.source else { continue };
             let access = if writable { Attributes::NONE } else { Attributes::READ_ONLY };
@@ -66,12 +69,20 @@ impl Trees {
 
 /// A view of a directory of the machine, with all that is mounted below it.
 /// Of `/` only the filesystem itself: what is mounted there is the machine's business.
+///
+/// No part of the path may be a symlink: it could lie in a volume that another
+/// workload writes to, and lead anywhere. So `path` is the only name it can have.
 fn directory(path: &CStr, more: Attributes) -> Result<OwnedFd, Errno> {
-    let depth = if path == c"/" { Depth::This } else { Depth::All };
-    let tree = mount::clone_tree(BorrowedFd::CWD, path, depth)?;
-    if !fs::stat(tree.borrow(), c"", fs::Follow::No)?.is_directory() {
-        return Err(Errno::ENOTDIR);
-    }
+    let mut depth = if path == c"/" { Depth::This } else { Depth::All };
+    let place = fs::open_without_links(path, Open::PATH | Open::DIRECTORY)?;
+    let tree = match mount::clone_tree(place.borrow(), c"", depth) {
+        // In a user namespace the machine's mounts come together or not at all.
+        Err(Errno::EINVAL) if depth == Depth::This => {
+            depth = Depth::All;
+            mount::clone_tree(place.borrow(), c"", depth)?
+        }
+        tree => tree?,
+    };
     mount::isolate(tree.borrow(), depth, tame() | more)?;
     Ok(tree)
 }
@@ -214,9 +225,34 @@ fn minimal_dev() -> Result<OwnedFd, Errno> {
     Ok(tree)
 }
 
+/// Whether the files in this /dev are no devices, since none could be made.
+fn lacks_device_files(dev: BorrowedFd) -> Result<bool, Errno> {
+    Ok(fs::stat(dev, c"null", fs::Follow::No)?.is_regular())
+}
+
+/// Mounts the machine's device files on those of the current directory.
+pub(super) fn device_files() -> Result<(), Errno> {
+    for (name, ..) in DEVICES {
+        let mut path = Text::<{ limits::PATH }>::new();
+        put!(path, "/dev/", name);
+        let path = path.as_c_str().ok_or(Errno::ENAMETOOLONG)?;
+        let file = mount::clone_tree(BorrowedFd::CWD, path, Depth::This)?;
+        if !fs::stat(file.borrow(), c"", fs::Follow::No)?.is_character_device() {
+            return Err(Errno::ENODEV);
+        }
+        mount::isolate(file.borrow(), Depth::This, Attributes::NO_SUID | Attributes::NO_EXEC)?;
+        mount::move_to(file.borrow(), BorrowedFd::CWD, name)?;
+    }
+    Ok(())
+}
+
 fn fill(dev: BorrowedFd) -> Result<(), Errno> {
     for (name, major, minor) in DEVICES {
-        fs::make_node(dev, name, NodeKind::Character { major, minor }, 0o666)?;
+        match fs::make_node(dev, name, NodeKind::Character { major, minor }, 0o666) {
+            // For [`device_files`] to mount on.
+            Err(Errno::EPERM) => fs::make_node(dev, name, NodeKind::Regular, 0o666)?,
+            made => made?,
+        }
     }
     for (name, target) in LINKS {
         fs::make_symlink(target, dev, name)?;

@@ -6,9 +6,10 @@
 //! here says what is done about it.
 
 use super::words::{End, Exit};
-use crate::config::WorkloadId;
+use crate::config::{SIGNALS, WorkloadId};
 use crate::log::Level;
-use crate::text::{Millis, Show, Sink};
+use crate::put;
+use crate::text::{self, Millis, Show, Sink};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Report {
@@ -117,39 +118,18 @@ impl MachineNote {
 
 impl Show for Exit {
     fn show(&self, out: &mut dyn Sink) {
-        let (text, number) = match *self {
-            Exit::Status(status) => ("exited with status ", status),
-            Exit::Signal(signal) => ("killed by signal ", signal),
-        };
-        text.show(out);
-        number.show(out);
-        if let Exit::Signal(signal) = *self
-            && let Some((_, name)) = SIGNALS.iter().find(|(known, _)| *known == signal)
-        {
-            " (".show(out);
-            name.show(out);
-            ")".show(out);
+        match *self {
+            Exit::Status(status) => put!(*out, "exited with status ", status),
+            Exit::Signal(signal) => {
+                put!(*out, "killed by signal ", signal);
+                let index = usize::from(signal).wrapping_sub(1);
+                if let Some(name) = text::words(SIGNALS.as_bytes(), b' ').nth(index) {
+                    put!(*out, " (", name, ")");
+                }
+            }
         }
     }
 }
-
-/// Those that a workload dies of; the numbers are alike on all our machines.
-const SIGNALS: [(u8, &str); 14] = [
-    (1, "HUP"),
-    (2, "INT"),
-    (3, "QUIT"),
-    (4, "ILL"),
-    (5, "TRAP"),
-    (6, "ABRT"),
-    (7, "BUS"),
-    (8, "FPE"),
-    (9, "KILL"),
-    (11, "SEGV"),
-    (13, "PIPE"),
-    (14, "ALRM"),
-    (15, "TERM"),
-    (31, "SYS"),
-];
 
 impl Show for End {
     fn show(&self, out: &mut dyn Sink) {
@@ -163,36 +143,28 @@ impl Show for End {
     }
 }
 
-/// Shows each in turn.
-fn show_all(out: &mut dyn Sink, pieces: &[&dyn Show]) {
-    for piece in pieces {
-        piece.show(out);
-    }
-}
-
 impl Show for Note {
     fn show(&self, out: &mut dyn Sink) {
         let millis = |number: u32| Millis(u64::from(number));
         match *self {
             Note::None => {}
-            Note::Running { pid } => show_all(out, &[&"running, pid ", &pid]),
-            Note::Restarting { exit, ran, nth, delay } => show_all(
-                out,
-                &[&exit, &" after ", &millis(ran), &", restart ", &nth, &" in ", &millis(delay)],
-            ),
+            Note::Running { pid } => put!(*out, "running, pid ", pid),
+            Note::Restarting { exit, ran, nth, delay } => {
+                put!(*out, exit, " after ", millis(ran), ", restart ", nth, " in ", millis(delay));
+            }
             Note::Retrying { nth, delay } => {
-                show_all(out, &[&"could not start, try ", &nth, &" in ", &millis(delay)])
+                put!(*out, "could not start, try ", nth, " in ", millis(delay));
             }
             Note::Done { exit } => exit.show(out),
-            Note::Failed => "cannot start, given up".show(out),
-            Note::Stopped => "stopped".show(out),
+            Note::Failed => put!(*out, "cannot start, given up"),
+            Note::Stopped => put!(*out, "stopped"),
             Note::SlowStart { waited } => {
-                show_all(out, &[&"not started after ", &millis(waited), &", killing it"])
+                put!(*out, "not started after ", millis(waited), ", killing it");
             }
-            Note::SlowStop => "did not stop in time, killing it".show(out),
-            Note::Leftovers => "left processes behind, killing them".show(out),
+            Note::SlowStop => put!(*out, "did not stop in time, killing it"),
+            Note::Leftovers => put!(*out, "left processes behind, killing them"),
             Note::Stuck { waited } => {
-                show_all(out, &[&"killed, but still there after ", &millis(waited), &": stuck in the kernel"])
+                put!(*out, "killed, but still there after ", millis(waited), ": stuck in the kernel");
             }
         }
     }
@@ -203,11 +175,11 @@ impl Show for MachineNote {
         match *self {
             MachineNote::None => {}
             MachineNote::Ending { end, because } => {
-                show_all(out, &[&"stopping everything to ", &end, &because])
+                put!(*out, "stopping everything to ", end, because);
             }
-            MachineNote::EndChanged { end } => show_all(out, &[&"will ", &end, &" instead"]),
-            MachineNote::Impatient => "asked a third time, killing everything now".show(out),
-            MachineNote::Rescue { because } => show_all(out, &[&"rescue: starting no workloads", &because]),
+            MachineNote::EndChanged { end } => put!(*out, "will ", end, " instead"),
+            MachineNote::Impatient => put!(*out, "asked a third time, killing everything now"),
+            MachineNote::Rescue { because } => put!(*out, "rescue: starting no workloads", because),
         }
     }
 }

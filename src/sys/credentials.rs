@@ -44,6 +44,18 @@ pub fn set_uid(uid: u32) -> Result<(), Errno> {
     result.map(drop)
 }
 
+/// geteuid(2) and getegid(2): (uid, gid).
+pub fn effective_ids() -> (u32, u32) {
+    // SAFETY: no pointers.
+    #[cfg(target_arch = "arm")]
+    let ids = unsafe { (call!(geteuid32), call!(getegid32)) };
+    // SAFETY: no pointers.
+    #[cfg(not(target_arch = "arm"))]
+    let ids = unsafe { (call!(geteuid), call!(getegid)) };
+    // They cannot fail.
+    (ids.0.unwrap_or(0) as u32, ids.1.unwrap_or(0) as u32)
+}
+
 /// Drops every capability this kernel knows from the bounding set, so that no
 /// execve(2) can ever give one. Needs CAP_SETPCAP; prctl(2) PR_CAPBSET_DROP.
 pub fn drop_bounding_set() -> Result<(), Errno> {

@@ -75,6 +75,12 @@ pub fn block_all_signals() -> Result<(), Errno> {
     set_mask(u64::MAX)
 }
 
+/// Blocks all signals but these, which keep their meaning.
+pub fn block_all_signals_but(these: &[i32]) -> Result<(), Errno> {
+    let bit = |signal: &i32| 1u64.wrapping_shl(signal.unsigned_abs().wrapping_sub(1));
+    set_mask(!these.iter().map(bit).fold(0, |mask, bit| mask | bit))
+}
+
 /// Unblocks all signals.
 pub fn unblock_all_signals() -> Result<(), Errno> {
     set_mask(0)

@@ -49,6 +49,16 @@ pub fn open(dir: BorrowedFd, path: &CStr, how: Open) -> Result<OwnedFd, Errno> {
 pub fn open_in_root(root: BorrowedFd, path: &CStr, how: Open) -> Result<OwnedFd, Errno> {
     const RESOLVE_NO_MAGICLINKS: u64 = 0x02;
     const RESOLVE_IN_ROOT: u64 = 0x10;
+    open_how(root, path, how, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+}
+
+/// openat2(2), Linux 5.6: ELOOP if any part of `path` is a symlink.
+pub fn open_without_links(path: &CStr, how: Open) -> Result<OwnedFd, Errno> {
+    const RESOLVE_NO_SYMLINKS: u64 = 0x04;
+    open_how(BorrowedFd::CWD, path, how, RESOLVE_NO_SYMLINKS)
+}
+
+fn open_how(dir: BorrowedFd, path: &CStr, how: Open, resolve: u64) -> Result<OwnedFd, Errno> {
     #[repr(C)]
     struct OpenHow {
         flags: u64,
@@ -56,13 +66,9 @@ pub fn open_in_root(root: BorrowedFd, path: &CStr, how: Open) -> Result<OwnedFd,
         resolve: u64,
     }
     let large_file = if how.0 & libc::O_PATH == 0 { libc::O_LARGEFILE } else { 0 };
-    let how = OpenHow {
-        flags: (how.0 | libc::O_CLOEXEC | large_file) as u32 as u64,
-        mode: 0,
-        resolve: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-    };
+    let how = OpenHow { flags: (how.0 | libc::O_CLOEXEC | large_file) as u32 as u64, mode: 0, resolve };
     // SAFETY: `path` is NUL-terminated; `how` is readable for the size given; both outlive the call.
-    unsafe { call!(openat2, root.number(), path.as_ptr(), &raw const how, size_of::<OpenHow>()) }
+    unsafe { call!(openat2, dir.number(), path.as_ptr(), &raw const how, size_of::<OpenHow>()) }
         .map(OwnedFd::from_return)
 }
 
@@ -261,13 +267,13 @@ pub fn write_file(dir: BorrowedFd, path: &CStr, bytes: &[u8]) -> Result<(), Errn
     io::write(file.borrow(), bytes).map(drop)
 }
 
-/// Calls `each` with the name and d_type (DT_REG, …) of every entry but `.` and
-/// `..`, in the kernel's order; getdents64(2). `each` says whether to go on.
-pub fn for_each_entry(dir: BorrowedFd, mut each: impl FnMut(&CStr, u8) -> bool) -> Result<(), Errno> {
+/// Calls `each` with the name of every entry but `.` and `..`, in the kernel's
+/// order; getdents64(2).
+pub fn for_each_entry(dir: BorrowedFd, each: &mut dyn FnMut(&CStr)) -> Result<(), Errno> {
     /// struct linux_dirent64: d_ino u64, d_off i64, d_reclen u16, d_type u8, d_name.
     const RECORD_LENGTH: usize = 16;
-    const TYPE: usize = 18;
-    const NAME: usize = 19;
+    const TYPE: usize = RECORD_LENGTH + 2;
+    const NAME: usize = TYPE + 1;
     let mut buffer = [0u8; 1024];
     loop {
         // SAFETY: `buffer` is writable for its length.
@@ -277,15 +283,11 @@ pub fn for_each_entry(dir: BorrowedFd, mut each: impl FnMut(&CStr, u8) -> bool) 
         }
         let mut rest = buffer.get(..count).unwrap_or(&[]);
         while let Some(&[low, high]) = rest.get(RECORD_LENGTH..TYPE) {
-            let (Some((record, next)), Some(&kind)) =
-                (rest.split_at_checked(u16::from_ne_bytes([low, high]).into()), rest.get(TYPE))
-            else {
-                return Err(Errno::EIO);
-            };
-            let name = record.get(NAME..).and_then(|name| CStr::from_bytes_until_nul(name).ok());
-            let name = name.ok_or(Errno::EIO)?;
-            if name != c"." && name != c".." && !each(name, kind) {
-                return Ok(());
+            let length = u16::from_ne_bytes([low, high]).into();
+            let (record, next) = rest.split_at_checked(length).ok_or(Errno::EIO)?;
+            let name = record.get(NAME..).and_then(super::c_str).ok_or(Errno::EIO)?;
+            if name != c"." && name != c".." {
+                each(name);
             }
             rest = next;
         }

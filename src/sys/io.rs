@@ -56,3 +56,52 @@ pub fn set_non_blocking(fd: BorrowedFd) -> Result<(), Errno> {
     // SAFETY: no pointers.
     unsafe { call!(fcntl, fd.number(), libc::F_SETFL, libc::O_NONBLOCK) }.map(drop)
 }
+
+/// One descriptor that is waited for, and what [`poll`] says of it.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub struct Wait(libc::pollfd);
+
+impl Wait {
+    /// Until there is something to read; never, without a descriptor.
+    pub fn to_read(fd: Option<BorrowedFd>) -> Wait {
+        Wait(libc::pollfd { fd: fd.map_or(-1, BorrowedFd::number), events: libc::POLLIN, revents: 0 })
+    }
+
+    /// Until there is something to read or, if `write`, room to write.
+    pub fn to_read_and_write(fd: BorrowedFd, write: bool) -> Wait {
+        let more = if write { libc::POLLOUT } else { 0 };
+        Wait(libc::pollfd { fd: fd.number(), events: libc::POLLIN | more, revents: 0 })
+    }
+
+    /// Whether it need not be waited for any longer; hang-ups and errors count.
+    pub fn ready(self) -> bool {
+        self.0.revents != 0
+    }
+}
+
+impl Default for Wait {
+    fn default() -> Wait {
+        Wait::to_read(None)
+    }
+}
+
+/// Until one of them is ready or a signal came that is not blocked. ppoll(2).
+pub fn poll(waits: &mut [Wait]) -> Result<(), Errno> {
+    // SAFETY: `waits` is an array of writable struct pollfd; no timeout and no signal mask are given.
+    match unsafe { call!(ppoll, waits.as_mut_ptr(), waits.len(), 0, 0, 0) } {
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Whether anybody can still read from this pipe: its writing end is in error
+/// when nobody can. ppoll(2).
+pub fn has_reader(pipe: BorrowedFd) -> bool {
+    let mut wait = Wait(libc::pollfd { fd: pipe.number(), events: 0, revents: 0 });
+    let at_once = [0u64; 2];
+    // SAFETY: `wait` is one writable struct pollfd, `at_once` a readable timespec of no time (of
+    // two words on each machine); no signal mask is given.
+    let result = unsafe { call!(ppoll, &raw mut wait, 1, at_once.as_ptr(), 0, 0) };
+    result.is_ok() && !wait.ready()
+}

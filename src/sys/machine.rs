@@ -29,7 +29,7 @@ impl Names {
     }
 
     fn string(&self, index: usize) -> &CStr {
-        self.raw.get(index).and_then(|name| CStr::from_bytes_until_nul(name).ok()).unwrap_or(c"")
+        self.raw.get(index).and_then(|name| super::c_str(name)).unwrap_or(c"")
     }
 }
 

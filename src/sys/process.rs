@@ -26,6 +26,7 @@ impl Namespaces {
     pub const IPC: Self = Namespaces(libc::CLONE_NEWIPC as u32);
     pub const PID: Self = Namespaces(libc::CLONE_NEWPID as u32);
     pub const NETWORK: Self = Namespaces(libc::CLONE_NEWNET as u32);
+    pub const USER: Self = Namespaces(libc::CLONE_NEWUSER as u32);
 }
 
 impl BitOr for Namespaces {
@@ -103,6 +104,26 @@ pub fn set_controlling_terminal(terminal: BorrowedFd) -> Result<(), Errno> {
     const STEAL: usize = 1;
     // SAFETY: no pointers.
     unsafe { call!(ioctl, terminal.number(), libc::TIOCSCTTY as usize, STEAL) }.map(drop)
+}
+
+/// prctl(2) PR_SET_PDEATHSIG: SIGKILL when the parent ends. A change of ids takes it back.
+pub fn die_with_parent() -> Result<(), Errno> {
+    // SAFETY: no pointers.
+    unsafe { call!(prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) }.map(drop)
+}
+
+/// Whether whoever started this process had it ignore the signal, as nohup(1)
+/// does. rt_sigaction(2).
+pub fn is_ignored(signal: u8) -> bool {
+    const IGNORE: usize = 1;
+    // As large as the largest of the three architectures' struct sigaction; its handler is the first word.
+    let mut action = [0usize; 8];
+    let none = ptr::null::<u64>();
+    // SAFETY: `action` is writable and larger than a struct sigaction; no new one is given.
+    let result =
+        unsafe { call!(rt_sigaction, usize::from(signal), none, action.as_mut_ptr(), size_of::<u64>()) };
+    let [handler, ..] = action;
+    result.is_ok() && handler == IGNORE
 }
 
 /// umask(2); returns the one before.

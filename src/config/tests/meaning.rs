@@ -204,20 +204,19 @@ fn auto_ids_are_apart_whatever_the_order_of_the_file() {
 
 #[test]
 fn every_table_of_the_schema_is_in_order_and_explained() {
-    use super::super::schema::Section;
+    use super::super::schema::Key;
     let book = include_str!("../../../docs/config.md");
-    for section in Section::ALL {
+    for (section, title, help) in Key::SECTIONS {
         let names: Vec<_> = section.names().map(|name| core::str::from_utf8(name).unwrap()).collect();
-        assert_eq!(names.len(), section.help().len(), "{}", section.title());
-        for (name, help) in names.iter().zip(section.help()) {
+        assert_eq!(names.len(), help.len(), "{title}");
+        for (name, help) in names.iter().zip(*help) {
             assert!(section.key(name.as_bytes()).is_some(), "{name}");
             assert!(name.len() < 32, "{name} is longer than a key can be");
             assert!(help.ends_with('.'), "{name}: {help}");
             let row = format!("| `{name}` |");
-            let part =
-                book.split("\n## ").find(|part| part.trim_start_matches('`').starts_with(section.title()));
-            let part = part.unwrap_or_else(|| panic!("docs/config.md has no part `{}`", section.title()));
-            assert!(part.contains(&row), "docs/config.md: `{}` does not explain `{name}`", section.title());
+            let part = book.split("\n## ").find(|part| part.trim_start_matches('`').starts_with(title));
+            let part = part.unwrap_or_else(|| panic!("docs/config.md has no part `{title}`"));
+            assert!(part.contains(&row), "docs/config.md: `{title}` does not explain `{name}`");
         }
     }
 }

@@ -4,7 +4,13 @@ use super::{FIRST, config};
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-const ON_A_MACHINE: Circumstances = Circumstances { cgroup: true, terminal: false };
+const ON_A_MACHINE: Circumstances = Circumstances {
+    cgroup: true,
+    terminal: false,
+    device_files: false,
+    keeps_groups: false,
+    foreground: false,
+};
 
 fn planned(text: &str) -> Plan {
     let config = config(text);
@@ -228,7 +234,7 @@ fn everything_at_once_fits_into_a_plan() {
         [workload.web.volumes]
         {volumes}"#
     ));
-    let most = Circumstances { cgroup: true, terminal: true };
+    let most = Circumstances { terminal: true, device_files: true, foreground: true, ..ON_A_MACHINE };
     assert!(plan(&config, config.workload(FIRST).unwrap(), most).is_some());
 }
 
@@ -236,7 +242,8 @@ fn everything_at_once_fits_into_a_plan() {
 fn without_a_cgroup_there_is_no_cgroup_namespace_and_a_terminal_only_if_asked_for() {
     let config = config(PLAIN);
     let workload = config.workload(FIRST).unwrap();
-    let bare = plan(&config, workload, Circumstances { cgroup: false, terminal: true }).unwrap();
+    let bare =
+        plan(&config, workload, Circumstances { cgroup: false, terminal: true, ..ON_A_MACHINE }).unwrap();
     assert!(!bare.steps.contains(&Step::CgroupNamespace));
     assert!(ordered(&bare.steps, Step::Session, Step::ControllingTerminal));
     assert!(ordered(&bare.steps, Step::Stdio, Step::ControllingTerminal));

@@ -1,7 +1,7 @@
 //! Real sandboxes, on whatever machine runs the tests: its own `/` is the root.
 //! The guest tests (tests/) see more; these find a broken wall within a second.
 
-use super::super::spawn::{ChildStdio, Launched, PlanSpace, Reported, read_report, spawn};
+use super::super::spawn::{ChildStdio, Conditions, Launched, PlanSpace, Reported, read_report, spawn};
 use super::super::{Failure, What};
 use super::{FIRST, config, text};
 use crate::config::Config;
@@ -43,7 +43,7 @@ fn start(config: &Config) -> Result<Running, Failure> {
         controlling_terminal: false,
     };
     let mut space = Box::new(PlanSpace::EMPTY);
-    let launched = spawn(config, FIRST, &stdio, &mut space)?;
+    let launched = spawn(config, FIRST, &stdio, Conditions::default(), &mut space)?;
     Ok(Running { launched, output, input: Some(input) })
 }
 
@@ -213,7 +213,7 @@ fn a_descriptor_below_three_is_moved_out_of_the_way() {
         controlling_terminal: false,
     };
     let mut space = Box::new(PlanSpace::EMPTY);
-    let launched = spawn(&config, FIRST, &stdio, &mut space).expect("it starts");
+    let launched = spawn(&config, FIRST, &stdio, Conditions::default(), &mut space).expect("it starts");
     let (output, _) = io::pipe(PipeFlags::Blocking).unwrap();
     let running = Running { launched, output, input: None };
     assert_eq!(running.reported(), Reported::Executed);
