@@ -223,13 +223,13 @@ impl Supervisor {
     fn change(&mut self, specs: &impl Specs, id: WorkloadId, deed: Deed, now: Millis) {
         let starts = self.starts();
         let (Some(unit), Some(spec)) = (self.units.get_mut(id.index()), specs.spec(id)) else { return };
-        let before = unit.state();
+        unit.entered = false;
         unit.apply(deed, &Context { spec: &spec, now, starts });
         let after = unit.state();
         if unit.effect != Effect::Nothing || unit.note != Note::None {
             self.owing.insert(id);
         }
-        if before == after {
+        if !unit.entered {
             return;
         }
         self.quiet = false;
