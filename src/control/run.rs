@@ -61,7 +61,8 @@ static OPTIONS: [Opt; 10] = [
     option("--set", "", Shape::Toml),
 ];
 
-pub(super) const MORE: Packed = packed!("\
+pub(super) const MORE: Packed = packed!(
+    "\
 It gets the walls it would have on a machine that corm boots, ends when corm\n\
 does, and is not started again. As an ordinary user corm makes a user namespace.\n\
 \n\
@@ -80,7 +81,8 @@ does, and is not started again. As an ordinary user corm makes a user namespace.
 \n\
 Exit status: that of the command; 128+N if signal N ended it; 127 if it is not\n\
 there, 126 if it or its walls could not be had, 125 if nothing could be started,\n\
-64 to 66 if this command or its config makes no sense.\n");
+64 to 66 if this command or its config makes no sense.\n"
+);
 
 /// What the words on the command line come to.
 struct Request {
