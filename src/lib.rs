@@ -16,7 +16,8 @@
 //! 6. [`end`] unmounts, syncs and switches the machine off.
 //!
 //! Called as anything but PID 1, corm is a command ([`control`]); one of them,
-//! `corm run`, runs a workload in the foreground of any Linux ([`run`]).
+//! `corm run`, runs a workload in the foreground of any Linux ([`run`]), and another, `corm init`,
+//! is the PID 1 of somebody else's container ([`container`]).
 //!
 //! Three rules hold everywhere. What to *do* is worked out by code without I/O
 //! (`config`, `supervise`, `sandbox::plan`), which never imports [`sys`]; what
@@ -30,11 +31,13 @@
 pub mod boot;
 pub mod cgroup;
 pub mod config;
+pub mod container;
 pub mod control;
 pub mod end;
 pub mod init;
 pub mod limits;
 pub mod log;
+pub mod pack;
 pub mod run;
 pub mod sandbox;
 pub mod supervise;
@@ -43,12 +46,19 @@ pub mod text;
 
 /// Where `_start` leads: decides what this process is.
 ///
+/// Under the name of a container's init it is that one, whoever started it.
 /// PID 1 boots, whatever its arguments: on a machine they are words of the kernel
 /// command line that the kernel had no use for. Only in somebody's container can
 /// PID 1 have been told to do something else.
 pub fn main(args: sys::Args) -> ! {
+    if let Some(kind) = container::called(args) {
+        container::run(kind, args)
+    }
     if sys::process::id() == 1 && (args.len() < 2 || !boot::is_container()) {
         init::run()
+    }
+    if args.get(1) == Some(c"init") {
+        container::run(container::Kind::Corm, args)
     }
     sys::process::exit(control::main(args))
 }

@@ -65,6 +65,10 @@ pub const LOG_LINE: usize = 512;
 /// Volumes of one workload. Each is a descriptor PID 1 holds while it starts one.
 pub const WORKLOAD_VOLUMES: usize = 32;
 
+/// Instructions of one workload's seccomp filter. The default has 123 (187 on 32-bit ARM); one that
+/// allows every second call there is has 440.
+pub const SECCOMP_PROGRAM: usize = 512;
+
 /// Steps of a sandbox plan: one a volume, and some thirty for everything else.
 pub const PLAN_STEPS: usize = WORKLOAD_VOLUMES + 40;
 

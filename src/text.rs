@@ -12,6 +12,7 @@
 //!
 //! Text that does not fit is cut and ends in "…", so a reader sees that it was.
 
+use crate::pack::{self, Packed};
 pub use crate::sys::c_str;
 use core::ffi::CStr;
 
@@ -39,6 +40,7 @@ pub trait Show {
 #[derive(Clone, Copy)]
 pub enum Value<'a> {
     Bytes(&'a [u8]),
+    Packed(Packed),
     Number(u64),
     /// A number that has its own way of being shown.
     By(fn(u64, &mut dyn Sink), u64),
@@ -57,7 +59,7 @@ macro_rules! put {
 #[macro_export]
 macro_rules! pieces {
     ([$function:path, $($argument:expr),+] [$($template:tt)*] [$($value:expr),*]) => {
-        $function($($argument,)+ concat!($($template)*), &[$($crate::text::Show::value(&$value)),*])
+        $function($($argument,)+ $crate::packed!(concat!($($template)*)), &[$($crate::text::Show::value(&$value)),*])
     };
     ($call:tt [$($template:tt)*] [$($value:expr),*] $literal:literal $(, $($rest:tt)*)?) => {
         $crate::pieces!($call [$($template)* $literal,] [$($value),*] $($($rest)*)?)
@@ -68,12 +70,16 @@ macro_rules! pieces {
 }
 
 /// Puts a template, with each NUL in it replaced by the next value. See [`pieces!`](crate::pieces).
-pub fn fill(out: &mut dyn Sink, template: &str, values: &[Value]) {
+pub fn fill(out: &mut dyn Sink, template: Packed, values: &[Value]) {
     let mut values = values.iter();
-    for text in template.as_bytes().split(|byte| *byte == 0) {
-        out.put(text);
+    for byte in template.0 {
+        if *byte != 0 {
+            pack::put(*byte, out);
+            continue;
+        }
         match values.next() {
             Some(Value::Bytes(bytes)) => out.put(bytes),
+            Some(Value::Packed(text)) => text.show(out),
             Some(Value::Number(number)) => digits(*number, 10, 1, out),
             Some(Value::By(show, number)) => show(*number, out),
             Some(Value::Show(value)) => value.show(out),
@@ -233,6 +239,16 @@ show_bytes! {
     [const N: usize] Text<N>: as_bytes;
 }
 
+impl Show for Packed {
+    fn show(&self, out: &mut dyn Sink) {
+        fill(out, *self, &[]);
+    }
+
+    fn value(&self) -> Value<'_> {
+        Value::Packed(*self)
+    }
+}
+
 impl<T: Show> Show for &T {
     fn show(&self, out: &mut dyn Sink) {
         (**self).show(out);
@@ -291,12 +307,12 @@ macro_rules! show_as_u64 {
 }
 show_as_u64!(u8 u16 u32 usize);
 
-/// A number in hexadecimal, without a prefix.
-pub struct Hex(pub u64);
+/// A number in hexadecimal with leading zeros to a width, without a prefix.
+pub struct Hex(pub u64, pub usize);
 
 impl Show for Hex {
     fn show(&self, out: &mut dyn Sink) {
-        digits(self.0, 16, 1, out);
+        digits(self.0, 16, self.1, out);
     }
 }
 
@@ -379,23 +395,31 @@ pub struct Bytes(pub u64);
 
 impl Show for Bytes {
     fn show(&self, out: &mut dyn Sink) {
-        // Shifts: a division by a unit from a table could be one by zero, for all the compiler knows.
-        for (shift, letter) in [(40u32, "T"), (30, "G"), (20, "M"), (10, "K")] {
-            let whole = self.0.wrapping_shr(shift);
-            if whole > 0 {
-                let rest = self.0 ^ whole.wrapping_shl(shift);
-                // Below 2^40 * 10, so this cannot overflow.
-                let tenth = rest.saturating_mul(10).wrapping_shr(shift);
-                whole.show(out);
-                if tenth > 0 && whole < 100 {
-                    out.put(b".");
-                    tenth.show(out);
-                }
-                return letter.show(out);
-            }
-        }
-        self.0.show(out);
+        show_bytes(self.0, out);
     }
+
+    fn value(&self) -> Value<'_> {
+        Value::By(show_bytes, self.0)
+    }
+}
+
+fn show_bytes(bytes: u64, out: &mut dyn Sink) {
+    // Shifts: a division by a unit from a table could be one by zero, for all the compiler knows.
+    for (shift, letter) in [(40u32, "T"), (30, "G"), (20, "M"), (10, "K")] {
+        let whole = bytes.wrapping_shr(shift);
+        if whole > 0 {
+            let rest = bytes ^ whole.wrapping_shl(shift);
+            // Below 2^40 * 10, so this cannot overflow.
+            let tenth = rest.saturating_mul(10).wrapping_shr(shift);
+            whole.show(out);
+            if tenth > 0 && whole < 100 {
+                out.put(b".");
+                tenth.show(out);
+            }
+            return letter.show(out);
+        }
+    }
+    bytes.show(out);
 }
 
 /// Milliseconds for people: `250ms`, `1.5s`, `2m`, `1h 30m`.
@@ -403,35 +427,42 @@ pub struct Millis(pub u64);
 
 impl Show for Millis {
     fn show(&self, out: &mut dyn Sink) {
-        let millis = self.0;
-        if millis < 1000 {
-            put_pair(out, millis, "ms");
-        } else if millis < 60_000 {
-            (millis / 1000).show(out);
-            let tenth = (millis % 1000) / 100;
-            if tenth > 0 {
-                out.put(b".");
-                tenth.show(out);
-            }
-            out.put(b"s");
-        } else if millis < 3_600_000 {
-            put_pair(out, millis / 60_000, "m");
-            rest(out, (millis / 1000) % 60, "s");
-        } else {
-            put_pair(out, millis / 3_600_000, "h");
-            rest(out, (millis / 60_000) % 60, "m");
+        show_millis(self.0, out);
+    }
+
+    fn value(&self) -> Value<'_> {
+        Value::By(show_millis, self.0)
+    }
+}
+
+fn show_millis(millis: u64, out: &mut dyn Sink) {
+    let seconds = millis / 1000;
+    if seconds == 0 {
+        put_pair(out, "", millis, "ms");
+    } else if seconds < 60 {
+        seconds.show(out);
+        let tenth = (millis % 1000) / 100;
+        if tenth > 0 {
+            put_pair(out, ".", tenth, "");
         }
+        out.put(b"s");
+    } else if seconds < 3600 {
+        put_pair(out, "", seconds / 60, "m");
+        put_rest(out, seconds % 60, "s");
+    } else {
+        put_pair(out, "", seconds / 3600, "h");
+        put_rest(out, seconds / 60 % 60, "m");
     }
 }
 
-fn rest(out: &mut dyn Sink, number: u64, unit: &str) {
+fn put_rest(out: &mut dyn Sink, number: u64, unit: &str) {
     if number > 0 {
-        out.put(b" ");
-        put_pair(out, number, unit);
+        put_pair(out, " ", number, unit);
     }
 }
 
-fn put_pair(out: &mut dyn Sink, number: u64, unit: &str) {
+fn put_pair(out: &mut dyn Sink, before: &str, number: u64, unit: &str) {
+    before.show(out);
     number.show(out);
     unit.show(out);
 }
@@ -451,7 +482,7 @@ mod tests {
         assert_eq!(text(0u64), "0");
         assert_eq!(text(u64::MAX), "18446744073709551615");
         assert_eq!(text(i64::MIN), "-9223372036854775808");
-        assert_eq!(text(Hex(0xdead_beef)), "deadbeef");
+        assert_eq!(text(Hex(0xdead_beef, 9)), "0deadbeef");
         assert_eq!(text(Octal(0o755)), "0755");
         assert_eq!(text(Zeros(42, 6)), "000042");
         assert_eq!(text(Right(7u8, 3)), "  7");

@@ -10,7 +10,7 @@ pid=$(head -n 1 $group/cgroup.procs)
 for ns in pid mnt uts ipc cgroup net; do
     test "$(readlink /proc/$pid/ns/$ns)" = "$(readlink /proc/1/ns/$ns)" && echo $ns=shared || echo $ns=own
 done
-grep -E '^(Cap...|NoNewPrivs|Uid|Gid|Groups):' /proc/$pid/status | sed 's/:[[:space:]]*/=/; s/[[:space:]]/ /g'
+grep -E '^(Cap...|NoNewPrivs|Seccomp|Uid|Gid|Groups):' /proc/$pid/status | sed 's/:[[:space:]]*/=/; s/[[:space:]]/ /g'
 for file in memory.max memory.high memory.swap.max memory.oom.group cpu.max cpu.weight pids.max cpuset.cpus; do
     echo $file=$(cat $group/$file)
 done
@@ -48,6 +48,7 @@ fn a_workload_that_asks_for_nothing_is_walled_in() -> Result<()> {
         assert_eq!(seen.value(set)?, "0000000000000000", "{set}");
     }
     assert_eq!(seen.value("NoNewPrivs")?, "1");
+    assert_eq!(seen.value("Seccomp")?, "2");
     let uids: Vec<u32> = seen.value("Uid")?.split(' ').map(|uid| uid.parse().unwrap()).collect();
     assert!(uids.iter().all(|uid| *uid >= 65_536 && *uid == uids[0]), "{uids:?}");
     assert_eq!(seen.value("Groups")?, "");
@@ -168,5 +169,50 @@ echo group=$(cat /proc/self/cgroup)
     assert!(seen.value("CapEff")?.ends_with("fffffffff"), "{seen}");
     assert_eq!(seen.value("root")?, "writable");
     assert_eq!(seen.value("group")?, "0::/probe");
+    Ok(())
+}
+
+/// Tries to make a user namespace, which takes no right at all but the system call.
+const TRY: &str = "unshare -U true 2>/dev/null && echo unshare=done || echo unshare=refused; echo the end";
+
+/// A workload that runs this in the machine's root, and its `security`.
+fn tries(name: &str, script: &str, security: &str) -> String {
+    format!(
+        "[workload.{name}]\ncommand = [\"/bin/sh\", \"-c\", \"{script}\"]\nroot = \"/\"\nrestart = \"never\"\n\
+         security = {{ {security} }}\n"
+    )
+}
+
+#[test]
+fn system_calls_are_filtered_and_a_killed_workload_is_named() -> Result<()> {
+    let config = tries("plain", TRY, "")
+        + &tries("strict", TRY, "seccomp = \"strict\"")
+        + &tries("open", TRY, "seccomp = \"off\"")
+        + &tries("logged", TRY, "seccomp = { action = \"log\" }")
+        + &tries("killed", "exec unshare -U true", "seccomp = { action = \"kill\" }");
+    let machine = boot(&config)?;
+    let names = ["plain", "strict", "open", "logged"];
+    let ends = names.map(|name| format!("{name}: the end"));
+    wait_for_all(&machine, &ends.each_ref().map(String::as_str))?;
+    machine.wait_for("killed: a system call that its seccomp filter forbids")?;
+    let console = machine.console();
+    for (name, wanted) in names.into_iter().zip(["refused", "refused", "done", "done"]) {
+        let said = said_by(name, &console);
+        assert!(said.contains(&format!("unshare={wanted}")), "{name}: {said:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_workload_keeps_the_capabilities_it_is_given_and_no_others() -> Result<()> {
+    let security = "[workload.box.security]\ncapabilities = [\"net-bind-service\", \"sys-time\"]\n";
+    let machine = boot(&(BOX.to_owned() + security + &probe(&["box"], LOOK)))?;
+    let seen = Seen::by_probe(&machine)?;
+    for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+        assert_eq!(seen.value(set)?, "0000000002000400", "{set}");
+    }
+    assert_eq!(seen.value("NoNewPrivs")?, "1");
+    assert_eq!(seen.value("Seccomp")?, "2");
+    assert!(seen.value("Uid")?.split(' ').all(|uid| uid != "0"), "{seen}");
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! - [`board`]: one folder under `board/` says what a machine is.
 //! - [`host`], [`apt`]: what this computer must have, and how it gets it.
 //! - [`kernel`], [`busybox`]: Debian's packages, unpacked into a cache, never installed.
+//! - [`inits`]: what `corm init` is compared with.
 //! - [`toolchain`], [`device`]: the corm binary for an architecture.
 //! - [`image`]: files become an initramfs.
 //! - [`machine`]: QEMU with that initramfs, its console, its ports, its end.
@@ -21,6 +22,7 @@ pub mod device;
 pub mod directories;
 pub mod host;
 pub mod image;
+pub mod inits;
 pub mod kernel;
 pub mod machine;
 pub mod modules;

@@ -74,23 +74,23 @@ impl CommandLine {
 
     /// Takes what follows `corm.`.
     fn set(&mut self, name: &[u8], value: Option<&[u8]>) -> Result<(), Why> {
-        match (name, value) {
-            (b"log", Some(word)) => {
+        match (word_index(b"log config mask rescue", b' ', name), value) {
+            (Some(0), Some(word)) => {
                 let index = word_index(LEVELS, b' ', word).ok_or(Why::NoLevel)?;
                 self.log = Level::ALL.get(index).copied();
             }
-            (b"rescue", None | Some(b"1")) => self.rescue = true,
-            (b"rescue", Some(b"0")) => self.rescue = false,
-            (b"rescue", Some(_)) => return Err(Why::NoSwitch),
-            (b"config", Some(path)) => {
+            (Some(1), Some(path)) => {
                 if !path.starts_with(b"/") {
                     return Err(Why::NotAbsolute);
                 }
                 self.config.clear();
                 keep(&mut self.config, path)?;
             }
-            (b"mask", Some(workload)) if !workload.is_empty() => keep(&mut self.masked, workload)?,
-            (b"log" | b"config" | b"mask", _) => return Err(Why::NoValue),
+            (Some(2), Some(workload)) if !workload.is_empty() => keep(&mut self.masked, workload)?,
+            (Some(3), None | Some(b"1")) => self.rescue = true,
+            (Some(3), Some(b"0")) => self.rescue = false,
+            (Some(3), Some(_)) => return Err(Why::NoSwitch),
+            (Some(_), _) => return Err(Why::NoValue),
             _ => return Err(Why::Unknown),
         }
         Ok(())

@@ -12,7 +12,7 @@ use crate::sys::fs::{self, Follow};
 use crate::sys::mount::{self, Flags};
 use crate::sys::{BorrowedFd, Errno};
 use crate::text::{self, Show, Sink, Text};
-use crate::{error, limits};
+use crate::{error, limits, put};
 use core::ffi::CStr;
 
 const CWD: BorrowedFd = BorrowedFd::CWD;
@@ -48,23 +48,24 @@ enum Failure {
 
 impl Show for Failure {
     fn show(&self, out: &mut dyn Sink) {
-        let (what, errno, hint) = match self {
-            Failure::NoDevice => return crate::put!(*out, "no such device after ", Patience::SECONDS, "s"),
-            Failure::TooLong => return out.put(b"its options are too long"),
-            Failure::Directory(errno) => ("cannot make the directory: ", errno, ""),
-            Failure::Mount(errno) => (
-                "",
-                errno,
+        match self {
+            Failure::NoDevice => put!(*out, "no such device after ", Patience::SECONDS, "s"),
+            Failure::TooLong => put!(*out, "its options are too long"),
+            Failure::Directory(errno) => put!(*out, "cannot make the directory: ", errno),
+            Failure::Mount(errno) => {
+                put!(*out, errno);
                 match *errno {
-                    Errno::EINVAL => {
+                    Errno::EINVAL => put!(
+                        *out,
                         ": another filesystem, or options it does not know; the kernel log may say more"
+                    ),
+                    Errno::ENODEV => {
+                        put!(*out, ": its type is neither in this kernel nor among its modules");
                     }
-                    Errno::ENODEV => ": its type is neither in this kernel nor among its modules",
-                    _ => "",
-                },
-            ),
-        };
-        crate::put!(*out, what, errno, hint);
+                    _ => {}
+                }
+            }
+        }
     }
 }
 

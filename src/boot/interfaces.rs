@@ -6,7 +6,7 @@ use crate::config::{Config, Interface};
 use crate::sys::Errno;
 use crate::sys::interface::Stack;
 use crate::text::{Show, Sink};
-use crate::{info, warn};
+use crate::{info, packed, put, warn};
 use core::ffi::CStr;
 
 /// Waits for each interface of `[network]` and configures it.
@@ -16,7 +16,7 @@ pub(super) fn configure(config: &Config, patience: &mut Patience) {
     }
     let stack = match Stack::open() {
         Ok(stack) => stack,
-        Err(errno) => return complain(&[b"cannot configure the network"], Err(errno)),
+        Err(errno) => return complain!(Err(errno), "cannot configure the network"),
     };
     for interface in &config.interfaces {
         let name = config.c_str(interface.name);
@@ -30,23 +30,23 @@ pub(super) fn configure(config: &Config, patience: &mut Patience) {
 }
 
 fn configure_one(name: &CStr, interface: &Interface, stack: &Stack) {
-    let mut what: &[u8] = b": cannot set its address";
+    let mut what = packed!(": cannot set its address");
     let mut result = stack.set_address(name, interface.address, interface.prefix);
     if result.is_ok() {
-        what = b": cannot turn it on";
+        what = packed!(": cannot turn it on");
         result = stack.turn_on(name);
     }
     if result.is_ok()
         && let Some(gateway) = interface.gateway
     {
-        what = b": cannot set its gateway";
+        what = packed!(": cannot set its gateway");
         result = stack.set_gateway(gateway);
     }
     match result {
         Ok(()) | Err(Errno::EEXIST) => {
             info!("network ", name, ": ", Address(interface.address), "/", interface.prefix);
         }
-        Err(_) => complain(&[b"network ", name.to_bytes(), what], result),
+        Err(_) => complain!(result, "network ", name, what),
     }
 }
 
@@ -56,9 +56,6 @@ struct Address([u8; 4]);
 impl Show for Address {
     fn show(&self, out: &mut dyn Sink) {
         let [a, b, c, d] = self.0;
-        for (number, end) in [(a, "."), (b, "."), (c, "."), (d, "")] {
-            number.show(out);
-            end.show(out);
-        }
+        put!(*out, a, ".", b, ".", c, ".", d);
     }
 }

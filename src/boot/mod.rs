@@ -31,10 +31,12 @@ pub use late::{has_late_work, late};
 pub use prepare::{introduce, prepare};
 pub use stdio::console;
 
+use crate::pack::Packed;
 use crate::sys::fs::{self, Follow};
 use crate::sys::machine as sys_machine;
 use crate::sys::power::{self, Power};
 use crate::sys::{BorrowedFd, Errno};
+use crate::text::{self, Value};
 use crate::{limits, log, warn};
 
 /// What [`early`] found. Plain data.
@@ -71,9 +73,9 @@ pub fn early() -> Found {
     // Only now is there a log to complain to.
     mounts::PROC.complain(proc);
     mounts::DEV.complain(dev);
-    complain(&[b"cannot make a root that sandboxes can leave"], bound);
-    complain(&[b"cannot make mounts private"], mounts::make_private());
-    complain(&[b"cannot have ctrl-alt-del as a signal"], power::power(Power::CtrlAltDelIsASignal));
+    complain!(bound, "cannot make a root that sandboxes can leave");
+    complain!(mounts::make_private(), "cannot make mounts private");
+    complain!(power::power(Power::CtrlAltDelIsASignal), "cannot have ctrl-alt-del as a signal");
     mounts::mount_others(proc.is_ok());
     mounts::make_own_directory();
     // Its name may be in /sys, which was not there before.
@@ -89,7 +91,7 @@ fn start_log() -> CommandLine {
     let text = line.unwrap_or(&[]);
     let command_line = CommandLine::parse(text, &mut |_| troubled = true);
     log::start(command_line.log, command_line.kernel_log);
-    complain(&[b"cannot read the kernel command line"], line.map(drop));
+    complain!(line.map(drop), "cannot read the kernel command line");
     if text.len() == limits::COMMAND_LINE {
         warn!("kernel command line: only the first ", text.len(), " bytes are read");
     }
@@ -99,14 +101,17 @@ fn start_log() -> CommandLine {
     command_line
 }
 
-/// The one line for what failed and is not fatal: what corm was doing, to what
-/// (the pieces), and what the kernel said. A function, not a macro, for its size.
-fn complain(pieces: &[&[u8]], result: Result<(), Errno>) {
+/// The one line for what failed and is not fatal: `complain!(result, what corm was
+/// doing, to what…)`, and then what the kernel said.
+macro_rules! complain {
+    ($result:expr, $($piece:tt)+) => { $crate::pieces!([$crate::boot::complain_of, $result] [] [] $($piece)+) };
+}
+use complain;
+
+fn complain_of(result: Result<(), Errno>, template: Packed, values: &[Value]) {
     if let Err(errno) = result {
         let mut what = log::Line::new();
-        for piece in pieces {
-            crate::put!(what, piece);
-        }
+        text::fill(&mut what, template, values);
         warn!(what, ": ", errno);
     }
 }

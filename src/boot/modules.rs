@@ -6,12 +6,13 @@
 
 use super::complain;
 use super::module_index::{self as index, Module, Wanted};
+use crate::pack::Packed;
 use crate::sys::fs::{self, Open};
 use crate::sys::machine::Names;
 use crate::sys::module::{self, Mapped, Stored};
 use crate::sys::{BorrowedFd, Errno, OwnedFd};
 use crate::text::{Sink, Text};
-use crate::{limits, warn};
+use crate::{limits, packed, warn};
 use core::ffi::CStr;
 use heapless::Vec;
 
@@ -40,7 +41,7 @@ impl Modules {
         match opened {
             Ok((directory, dependencies)) => Some(Modules { names, directory, dependencies }),
             Err(errno) => {
-                complain(&[b"no kernel modules: ", path.as_bytes(), b"/modules.dep"], Err(errno));
+                complain!(Err(errno), "no kernel modules: ", path, "/modules.dep");
                 None
             }
         }
@@ -116,9 +117,9 @@ impl Modules {
     fn load_file(&self, path: &[u8]) -> Result<(), Failure> {
         let mut text = Text::<{ limits::PATH }>::new();
         text.put(path);
-        let path = text.as_c_str().ok_or(Failure { errno: Errno::ENAMETOOLONG, hint: "" })?;
+        let path = text.as_c_str().ok_or(Failure { errno: Errno::ENAMETOOLONG, hint: Packed::EMPTY })?;
         let file = fs::open(self.directory.borrow(), path, Open::READ)
-            .map_err(|errno| Failure { errno, hint: "" })?;
+            .map_err(|errno| Failure { errno, hint: Packed::EMPTY })?;
         let compressed = index::is_compressed(path.to_bytes());
         let stored = if compressed { Stored::Compressed } else { Stored::Plain };
         match module::load(file.borrow(), c"", stored) {
@@ -146,19 +147,21 @@ impl core::ops::Deref for Index {
 
 struct Failure {
     errno: Errno,
-    hint: &'static str,
+    hint: Packed,
 }
 
 /// What finit_module(2)'s errors mean to a person.
-fn hint(errno: Errno, stored: Stored) -> &'static str {
+fn hint(errno: Errno, stored: Stored) -> Packed {
     match errno {
         Errno::EOPNOTSUPP | Errno::EINVAL if stored == Stored::Compressed => {
-            ": the kernel cannot unpack it: build it with CONFIG_MODULE_DECOMPRESS, or ship the module uncompressed"
+            packed!(
+                ": the kernel cannot unpack it: build it with CONFIG_MODULE_DECOMPRESS, or ship the module uncompressed"
+            )
         }
-        Errno::ENOEXEC => ": is it of this very kernel?",
-        Errno::ENOENT => ": it needs what no loaded module has; is modules.dep up to date?",
-        Errno::ENOKEY | Errno::EKEYREJECTED => ": this kernel wants signed modules",
-        Errno::ENODEV => ": nothing here for it to drive",
-        _ => "",
+        Errno::ENOEXEC => packed!(": is it of this very kernel?"),
+        Errno::ENOENT => packed!(": it needs what no loaded module has; is modules.dep up to date?"),
+        Errno::ENOKEY | Errno::EKEYREJECTED => packed!(": this kernel wants signed modules"),
+        Errno::ENODEV => packed!(": nothing here for it to drive"),
+        _ => Packed::EMPTY,
     }
 }

@@ -98,7 +98,7 @@ impl Entry {
     /// Being there already is no failure.
     pub(super) fn complain(&self, result: Result<(), Errno>) {
         if result != Err(Errno::EBUSY) {
-            complain(&[b"cannot mount ", self.kind.to_bytes(), b" on ", self.target.to_bytes()], result);
+            complain!(result, "cannot mount ", self.kind, " on ", self.target);
         }
     }
 }
@@ -117,44 +117,48 @@ pub(super) fn mount_others(fresh: bool) {
 pub(super) fn make_own_directory() {
     let result = fs::make_directory(CWD, c"/run/corm", 0o755);
     if result != Err(Errno::EEXIST) {
-        complain(&[b"cannot make /run/corm"], result);
+        complain!(result, "cannot make /run/corm");
     }
 }
 
 /// Where shells and tools look for their own descriptors.
+static LINKS: [(&CStr, &CStr); 4] = [
+    (c"/proc/self/fd", c"/dev/fd"),
+    (c"/proc/self/fd/0", c"/dev/stdin"),
+    (c"/proc/self/fd/1", c"/dev/stdout"),
+    (c"/proc/self/fd/2", c"/dev/stderr"),
+];
+
 pub(super) fn link_descriptors() {
-    let links = [
-        (c"/proc/self/fd", c"/dev/fd"),
-        (c"/proc/self/fd/0", c"/dev/stdin"),
-        (c"/proc/self/fd/1", c"/dev/stdout"),
-        (c"/proc/self/fd/2", c"/dev/stderr"),
-    ];
-    for (target, path) in links {
+    for (target, path) in &LINKS {
         // Only a convenience, and there already where /dev is not fresh.
         let _ = fs::make_symlink(target, CWD, path);
     }
 }
 
-/// A /dev without devtmpfs: a tmpfs with the nodes that corm and most programs need.
+/// The nodes that corm and most programs need: path, major, minor, mode. Linux's
+/// Documentation/admin-guide/devices.txt.
+static NODES: [(&CStr, u8, u8, u16); 9] = [
+    (c"/dev/console", 5, 1, 0o600),
+    (c"/dev/tty", 5, 0, 0o666),
+    (c"/dev/ptmx", 5, 2, 0o666),
+    (c"/dev/null", 1, 3, 0o666),
+    (c"/dev/zero", 1, 5, 0o666),
+    (c"/dev/full", 1, 7, 0o666),
+    (c"/dev/random", 1, 8, 0o666),
+    (c"/dev/urandom", 1, 9, 0o666),
+    (c"/dev/kmsg", 1, 11, 0o600),
+];
+
+/// A /dev without devtmpfs: a tmpfs with those nodes.
 pub(super) fn make_dev() {
     let tmpfs = Some(c"tmpfs");
     let result = mount::mount(tmpfs, c"/dev", tmpfs, NO_SUID_EXEC, Some(c"mode=755"));
-    complain(&[b"cannot make a /dev without devtmpfs"], result);
-    // Linux's Documentation/admin-guide/devices.txt.
-    let nodes = [
-        (c"/dev/console", 5, 1, 0o600),
-        (c"/dev/tty", 5, 0, 0o666),
-        (c"/dev/ptmx", 5, 2, 0o666),
-        (c"/dev/null", 1, 3, 0o666),
-        (c"/dev/zero", 1, 5, 0o666),
-        (c"/dev/full", 1, 7, 0o666),
-        (c"/dev/random", 1, 8, 0o666),
-        (c"/dev/urandom", 1, 9, 0o666),
-        (c"/dev/kmsg", 1, 11, 0o600),
-    ];
-    for (path, major, minor, mode) in nodes {
+    complain!(result, "cannot make a /dev without devtmpfs");
+    for &(path, major, minor, mode) in &NODES {
+        let kind = NodeKind::Character { major: major.into(), minor: minor.into() };
         // On a read-only root those that are there must do; whoever opens one says what is missing.
-        let _ = fs::make_node(CWD, path, NodeKind::Character { major, minor }, mode);
+        let _ = fs::make_node(CWD, path, kind, mode.into());
     }
 }
 

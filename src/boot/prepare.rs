@@ -12,7 +12,7 @@ use crate::text::{Sink, Text};
 pub fn prepare(config: &Config, found: &Found) {
     if let Some(name) = config.system.hostname {
         let name = config.bytes(name);
-        complain(&[b"hostname ", name], machine::set_hostname(name));
+        complain!(machine::set_hostname(name), "hostname ", name);
     }
     if !found.container && uses_network(config) {
         turn_on_loopback();
@@ -30,7 +30,7 @@ fn uses_network(config: &Config) -> bool {
 
 fn turn_on_loopback() {
     let result = Stack::open().and_then(|stack| stack.turn_on(c"lo"));
-    complain(&[b"cannot turn on the loopback interface"], result);
+    complain!(result, "cannot turn on the loopback interface");
 }
 
 /// What nobody waits for, a third of a boot's system calls: the banner, what the
@@ -62,7 +62,7 @@ pub(super) fn write_sysctl(config: &Config, pair: &Pair, may_come: bool) {
         None => Err(Errno::ENAMETOOLONG),
     };
     if !(may_come && result == Err(Errno::ENOENT)) {
-        complain(&[b"sysctl ", key, b": cannot write ", value, b" to ", path.as_bytes()], result);
+        complain!(result, "sysctl ", key, ": cannot write ", value, " to ", path);
     }
 }
 

@@ -3,6 +3,7 @@
 //! Functions here take the bytes of a string and give a number, or say whether
 //! they are of that form. They know nothing of keys and tables.
 
+use super::calls::{NATIVE, SETS};
 use crate::limits;
 
 /// Kinds of value, as bits in the order of [`Kind`](super::tree::Kind).
@@ -21,7 +22,7 @@ macro_rules! forms {
         /// Their order is used: see the functions below.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
         #[repr(u8)]
-        pub(super) enum Form {
+        pub(crate) enum Form {
             $($form,)*
             $($choice,)*
         }
@@ -62,6 +63,8 @@ forms! {{
     Source TEXT, "a source|a path, or the name of a filesystem without a device";
     RootDirectory TEXT, "a root|\"scratch\", or the absolute path of a directory";
     Cpuset TEXT, "a list of numbers|such as \"0-1,3\"";
+    Capability TEXT, "a capability|as capabilities(7) has it: \"net-bind-service\"";
+    Call TEXT, "a system call|a name as in syscalls(2), or @strict, @default or @all";
     // Names that are keys.
     Workload TEXT, "a name for a workload|a-z, 0-9 and `-`, at most 31; `init` is corm's own";
     Interface TEXT, "a name for an interface|at most 15 characters";
@@ -75,6 +78,8 @@ forms! {{
     Modules ARRAY, "an array of module names|`[\"virtio_net\"]`";
     Names ARRAY, "an array of workloads|their names: `[\"broker\"]`";
     Command ARRAY, "a command|an array: the program's absolute path, then its arguments";
+    Capabilities ARRAY, "an array of capabilities|`[\"net-bind-service\"]`";
+    Calls ARRAY, "an array of system calls|`[\"@default\", \"mount\"]`";
     Tables ARRAY, "an array of tables|`[{ device = \"/data\", read = \"10M\" }]`";
     Variables TABLE, "a table of strings|`NAME = \"value\"`";
     Settings TABLE, "a table of settings|`\"kernel.panic\" = 10`, with the quotes";
@@ -82,6 +87,7 @@ forms! {{
 } {
     Stdio TEXT | TABLE, "log console";
     Seccomp TEXT | TABLE, "default strict off";
+    Refusal TEXT, "errno kill log";
     OnFailure TEXT, "reboot halt rescue";
     Poweroff TEXT, "poweroff reboot halt";
     Restart TEXT, "never on-failure always";
@@ -124,6 +130,8 @@ impl Form {
             Form::Device => is_path(text) && text.starts_with(b"/dev/"),
             Form::Source => is_path(text) || (is_word(text) && !text.contains(&b'/')),
             Form::Cpuset => is_cpuset(text),
+            Form::Capability => capability(text).is_some(),
+            Form::Call => words(SETS).any(|set| set == text) || NATIVE.find(text).is_some(),
             // It becomes a cgroup, a hostname and a prefix of log lines.
             Form::Workload => {
                 is_made_of(text, b"-", limits::WORKLOAD_NAME - 1)
@@ -229,12 +237,12 @@ impl Form {
 
 /// Words with spaces between them; a second space is their end.
 #[inline(never)]
-pub(super) fn words(list: &'static str) -> Words {
+pub(crate) fn words(list: &'static str) -> Words {
     Words(list.as_bytes())
 }
 
 #[derive(Clone)]
-pub(super) struct Words(&'static [u8]);
+pub(crate) struct Words(&'static [u8]);
 
 impl Iterator for Words {
     type Item = &'static [u8];
@@ -358,6 +366,28 @@ fn signal(text: &[u8]) -> Option<u64> {
         _ => return None,
     };
     Some(number).filter(|number| *number >= REALTIME)
+}
+
+/// Capabilities 0 to 40, as capabilities(7) has them without their CAP_.
+const CAPABILITIES: &str = "chown dac-override dac-read-search fowner fsetid kill setgid setuid setpcap \
+    linux-immutable net-bind-service net-broadcast net-admin net-raw ipc-lock ipc-owner sys-module sys-rawio \
+    sys-chroot sys-ptrace sys-pacct sys-admin sys-boot sys-nice sys-resource sys-time sys-tty-config mknod \
+    lease audit-write audit-control setfcap mac-override mac-admin syslog wake-alarm block-suspend audit-read \
+    perfmon bpf checkpoint-restore";
+
+/// A capability's number: `net-bind-service`, or `CAP_NET_BIND_SERVICE`.
+#[inline(never)]
+pub(super) fn capability(text: &[u8]) -> Option<u8> {
+    let loud = text.strip_prefix(b"CAP_");
+    let name = loud.unwrap_or(text);
+    // Lower case is upper case and one bit more.
+    let same = |(known, byte): (&u8, &u8)| match loud {
+        Some(_) if *known == b'-' => *byte == b'_',
+        Some(_) => *byte == *known & 0xdf,
+        None => known == byte,
+    };
+    let is = |known: &[u8]| known.len() == name.len() && known.iter().zip(name).all(same);
+    words(CAPABILITIES).zip(0..).find(|(known, _)| is(known)).map(|(_, number)| number)
 }
 
 /// Numbers of so many bits with these bytes between them, put together to one.

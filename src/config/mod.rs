@@ -17,9 +17,10 @@
 //! The text and the tree are needed while reading only; their pages can be given
 //! back to the kernel afterwards.
 
+pub mod calls;
 #[cfg(any(test, fuzzing))]
 pub mod events;
-mod form;
+pub(crate) mod form;
 mod graph;
 pub mod near;
 mod problem;

@@ -210,7 +210,7 @@ impl Reader<'_> {
         if key.is_refused() {
             self.wrong(node.key, Wrong::NotYet.into());
         }
-        if matches!(key, Key::Ready | Key::Capabilities) && value != 0 {
+        if key == Key::Ready && value != 0 {
             self.wrong(node.value, Wrong::NotYet.into());
         }
     }
@@ -316,6 +316,8 @@ impl Reader<'_> {
             Form::Command => Form::Path,
             Form::Modules => Form::Module,
             Form::Options => Form::Option,
+            Form::Capabilities => Form::Capability,
+            Form::Calls => Form::Call,
             _ => Form::Text,
         };
         let mut child = self.tree.first(array);
@@ -614,6 +616,8 @@ impl Reader<'_> {
             volumes,
             network: if privileged || self.is(Key::NetworkMode) { Network::Host } else { Network::None },
             host_pid: privileged || self.is(Key::PidNamespace),
+            capabilities: self.capabilities(),
+            seccomp: self.seccomp(privileged),
         };
         if !self.bad && self.config.workloads.push(workload).is_err() {
             self.too_many(node.key, Wrong::Workloads, limits::WORKLOADS);
@@ -657,13 +661,49 @@ impl Reader<'_> {
         }
     }
 
+    fn capabilities(&self) -> u64 {
+        let words = self.config.words(self.entries(Key::Capabilities));
+        let numbers = words.iter().filter_map(|word| form::capability(self.config.bytes(*word)));
+        numbers.fold(0, |all, number| all | 1 << (number & 63))
+    }
+
+    fn seccomp(&self, privileged: bool) -> Seccomp {
+        let own = self.given(Key::Allow).node != NOWHERE;
+        Seccomp {
+            base: match self.or(Key::Seccomp, 0) {
+                _ if privileged => Base::Off,
+                1 => Base::Strict,
+                2 => Base::Off,
+                SPECIAL if own => Base::Own,
+                _ => Base::Default,
+            },
+            allow: self.entries(Key::Allow),
+            deny: self.entries(Key::Deny),
+            refusal: match self.or(Key::Refusal, 0) {
+                0 => Refusal::Errno,
+                1 => Refusal::Kill,
+                _ => Refusal::Log,
+            },
+        }
+    }
+
     /// What the config says of a privileged workload is what it gets.
     fn take_down_walls(&mut self) {
-        for key in [Key::RootDirectory, Key::Volume, Key::NetworkMode, Key::PidNamespace, Key::Capabilities] {
+        const WALLS: [Key; 6] = [
+            Key::RootDirectory,
+            Key::Volume,
+            Key::NetworkMode,
+            Key::PidNamespace,
+            Key::Capabilities,
+            Key::Seccomp,
+        ];
+        for key in WALLS {
             let Given { value, node } = self.given(key);
             let is_wall = match key {
                 Key::RootDirectory => self.config.bytes(Str::unpacked(value)) != b"/",
                 Key::NetworkMode | Key::PidNamespace => value == 0,
+                // 2 is "off".
+                Key::Seccomp => value != 2,
                 _ => true,
             };
             if is_wall && node != NOWHERE {

@@ -24,6 +24,7 @@ pub(super) enum Key {
     // unknown elsewhere may belong here.
     Limits,
     Security,
+    Seccomp,
     Connection,
     Namespaces,
     Stop,
@@ -39,7 +40,6 @@ pub(super) enum Key {
     Checked,
     /// Refused unless it asks for nothing.
     Ready,
-    Capabilities,
     Hostname,
     Modules,
     Sysctl,
@@ -87,6 +87,10 @@ pub(super) enum Key {
     FileSize,
     NetworkMode,
     PidNamespace,
+    Capabilities,
+    Allow,
+    Deny,
+    Refusal,
     // Of one volume: read while what is above is kept.
     VolumeTmpfs,
     VolumeSource,
@@ -258,10 +262,15 @@ sections! {
         "file-size" SizeOrMax FileSize, "Size of a file it may write (RLIMIT_FSIZE).";
     }
     Security "[workload.NAME.security]" {
-        "capabilities" Words Capabilities, "Capabilities it keeps.";
-        "seccomp" Seccomp NotYet, "System calls it may use.";
+        "capabilities" Capabilities Capabilities, "Capabilities it keeps.";
+        "seccomp" Seccomp Seccomp, "System calls it may use.";
         "allow-bind" Words NotYet, "TCP ports it may listen on.";
         "allow-connect" Words NotYet, "TCP ports it may connect to.";
+    }
+    Seccomp "[workload.NAME.security.seccomp]" {
+        "allow" Calls Allow, "System calls it may use, and no others.";
+        "deny" Calls Deny, "System calls it may not use.";
+        "action" Refusal Refusal, "What becomes of a call it may not use.";
     }
     Connection "[workload.NAME.network]" {
         "mode" NetworkMode NetworkMode, "Its own namespace with only a loopback, or the machine's.";

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::string::String;
 use std::vec::Vec;
 
+mod calls;
 mod corpus;
 mod documents;
 mod generated;

@@ -71,7 +71,9 @@ impl WorkloadId {
     }
 }
 
-/// Everything a config says.
+/// Everything a config says. What is small comes first, in one page, and what
+/// few configs have, last.
+#[repr(C)]
 pub struct Config {
     pub system: System,
     pub mounts: Vec<Mount, { limits::MOUNTS }>,
@@ -79,9 +81,9 @@ pub struct Config {
     pub workloads: Vec<Workload, { limits::WORKLOADS }>,
     pub(super) strings: Vec<u8, { limits::STRINGS }>,
     pub(super) words: Vec<Str, { limits::WORDS }>,
-    pub(super) pairs: Vec<Pair, { limits::PAIRS }>,
     pub(super) volumes: Vec<Volume, { limits::VOLUMES }>,
     pub(super) edges: Vec<WorkloadId, { limits::EDGES }>,
+    pub(super) pairs: Vec<Pair, { limits::PAIRS }>,
 }
 
 impl Config {
@@ -106,9 +108,14 @@ impl Config {
         self.workloads.clear();
         self.strings.clear();
         self.words.clear();
-        self.pairs.clear();
         self.volumes.clear();
-        self.edges.clear();
+        // Most configs have none of these, and then their pages are never written.
+        if !self.edges.is_empty() {
+            self.edges.clear();
+        }
+        if !self.pairs.is_empty() {
+            self.pairs.clear();
+        }
     }
 
     #[inline(never)]
@@ -257,6 +264,55 @@ pub struct Workload {
     pub network: Network,
     /// Share the machine's pid namespace (`namespaces = { pid = "host" }`).
     pub host_pid: bool,
+    /// The capabilities it keeps, a bit each; see [`has`].
+    pub capabilities: u64,
+    pub seccomp: Seccomp,
+}
+
+/// Whether a set of capabilities has the one with this number.
+pub fn has(capabilities: u64, capability: u8) -> bool {
+    capabilities.checked_shr(capability.into()).is_some_and(|rest| rest & 1 != 0)
+}
+
+/// Which system calls a workload may make.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seccomp {
+    pub base: Base,
+    /// Calls and sets of calls that are allowed besides.
+    pub allow: List<Str>,
+    /// Calls and sets of calls that are refused, if they were allowed so far.
+    pub deny: List<Str>,
+    pub refusal: Refusal,
+}
+
+/// The list that a workload's own list starts from, from the shortest to the longest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Base {
+    /// Only what a program cannot do without.
+    Own,
+    Strict,
+    Default,
+    All,
+    /// No filter at all.
+    Off,
+}
+
+impl Base {
+    /// Whether it is a list of corm's, with arguments looked at and what goes with capabilities.
+    pub fn is_filtered(self) -> bool {
+        matches!(self, Base::Strict | Base::Default)
+    }
+}
+
+/// What becomes of a call that is not allowed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// It fails with EPERM.
+    Errno,
+    /// It ends the process, with a line in the kernel's log.
+    Kill,
+    /// It is allowed, with a line in the kernel's log.
+    Log,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -4,6 +4,8 @@ use super::commands::Command;
 use super::{Streams, Words, exit};
 use crate::boot::config_files::{self, TREE, Unread, Why};
 use crate::config::{self, Config, Report, Root, Shown, Sources, Tree, User, Workload};
+use crate::sandbox::plan;
+use crate::sandbox::seccomp::{Program, compile};
 use crate::sys::Errno;
 use crate::sys::cell::TakeOnce;
 use crate::text::{Bytes, Left, Show, Sink};
@@ -118,6 +120,10 @@ fn line(config: &Config, workload: &Workload, out: &mut dyn Sink) {
     }
     if let Some(pids) = limits.pids {
         put!(*out, ", pids ", pids);
+    }
+    let mut program = Program::EMPTY;
+    if plan::has_filter(workload) && compile(config, workload, &mut program) {
+        put!(*out, ", seccomp ", program.instructions().len(), " instructions");
     }
     put!(*out, "\n");
 }

@@ -1,71 +1,82 @@
 //! The table of commands, and what is made of it.
 
 use super::{Streams, Words, check, exit, power, run, version};
-use crate::put;
+use crate::pack::Packed;
 use crate::text::{Left, Sink};
+use crate::{packed, put};
 
 pub(super) struct Command {
     pub name: &'static str,
-    /// Its arguments, as in a usage line.
-    pub arguments: &'static str,
+    /// Its arguments, as in a usage line, after a space.
+    pub arguments: Packed,
     /// One line for the overview.
-    pub summary: &'static str,
+    pub summary: Packed,
     /// What else there is to know.
-    pub more: &'static str,
+    pub more: Packed,
     pub run: fn(&Command, Words, &mut Streams) -> u8,
 }
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "check",
-        arguments: "[FILE...]",
-        summary: "read a config as PID 1 would, and say what is wrong with it",
-        more: "FILE is a config, read together with its drop-ins (those of name.toml are\n\
+        arguments: packed!(" [FILE...]"),
+        summary: packed!("read a config as PID 1 would, and say what is wrong with it"),
+        more: packed!(
+            "FILE is a config, read together with its drop-ins (those of name.toml are\n\
             name.d/*.toml), or a directory of drop-ins. Several files are one config.\n\
             Without FILE it is /etc/corm.toml.\n\
-            Exit status: 0 if it is fine, 65 if not, 66 if it cannot be read.\n",
+            Exit status: 0 if it is fine, 65 if not, 66 if it cannot be read.\n"
+        ),
         run: check::run,
+    },
+    Command {
+        name: "init",
+        arguments: packed!(" [OPTION...] [--] PROGRAM [ARGUMENT...]"),
+        summary: packed!("be PID 1 of a container: run one program, pass signals on, reap"),
+        more: packed!("`corm init --help` explains the options.\n"),
+        // It needs more of the process than words and streams: `crate::main` runs it.
+        run: Command::misplaced,
     },
     Command {
         name: "run",
         arguments: run::ARGUMENTS,
-        summary: "run one workload in the foreground, as root or as an ordinary user",
+        summary: packed!("run one workload in the foreground, as root or as an ordinary user"),
         more: run::MORE,
         run: run::run,
     },
     Command {
         name: "poweroff",
-        arguments: "",
-        summary: "stop everything in order and switch the machine off",
-        more: "",
+        arguments: Packed::EMPTY,
+        summary: packed!("stop everything in order and switch the machine off"),
+        more: Packed::EMPTY,
         run: power::run,
     },
     Command {
         name: "reboot",
-        arguments: "",
-        summary: "stop everything in order and start again",
-        more: "",
+        arguments: Packed::EMPTY,
+        summary: packed!("stop everything in order and start again"),
+        more: Packed::EMPTY,
         run: power::run,
     },
     Command {
         name: "halt",
-        arguments: "",
-        summary: "stop everything in order and stay there",
-        more: "",
+        arguments: Packed::EMPTY,
+        summary: packed!("stop everything in order and stay there"),
+        more: Packed::EMPTY,
         run: power::run,
     },
     Command {
         name: "version",
-        arguments: "[-v]",
-        summary: "say which corm this is",
-        more: "-v: and for which machine it was built, which kernel it runs on, and its limits.\n",
+        arguments: packed!(" [-v]"),
+        summary: packed!("say which corm this is"),
+        more: packed!("-v: and for which machine it was built, which kernel it runs on, and its limits.\n"),
         run: version::run,
     },
     Command {
         name: "help",
-        arguments: "[COMMAND]",
-        summary: "list the commands, or explain one",
-        more: "",
+        arguments: packed!(" [COMMAND]"),
+        summary: packed!("list the commands, or explain one"),
+        more: Packed::EMPTY,
         run: help,
     },
 ];
@@ -96,14 +107,18 @@ impl Command {
         exit::USAGE
     }
 
+    fn misplaced(&self, _: Words, streams: &mut Streams) -> u8 {
+        self.usage(streams.err);
+        exit::USAGE
+    }
+
     pub fn explain(&self, out: &mut dyn Sink) {
         self.usage(out);
         put!(*out, "\n", self.summary, ".\n", self.more);
     }
 
     fn usage(&self, out: &mut dyn Sink) {
-        let space = if self.arguments.is_empty() { "" } else { " " };
-        put!(*out, "usage: corm ", self.name, space, self.arguments, "\n");
+        put!(*out, "usage: corm ", self.name, self.arguments, "\n");
     }
 }
 

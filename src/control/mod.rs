@@ -13,13 +13,13 @@ mod streams;
 mod tests;
 mod version;
 
+pub(crate) use streams::Output;
 pub use streams::Streams;
 
 use crate::config::near;
 use crate::put;
 use crate::sys::{Args, BorrowedFd};
 use core::ffi::CStr;
-use streams::Output;
 
 /// Exit statuses.
 pub mod exit {

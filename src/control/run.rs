@@ -10,14 +10,16 @@ use super::commands::Command;
 use super::{Streams, Words, exit};
 use crate::boot::config_files::{self, TREE, Unread};
 use crate::config::{self, Sources};
+use crate::pack::Packed;
 use crate::sys::fs::{self, Open};
 use crate::sys::{BorrowedFd, Errno};
 use crate::text::{Show, Sink, Text};
-use crate::{limits, put, run as foreground};
+use crate::{limits, packed, put, run as foreground};
 use core::ffi::CStr;
 use heapless::Vec;
 
-pub(super) const ARGUMENTS: &str = "[--config FILE] NAME | [OPTION...] [NAME] -- COMMAND [ARGUMENT...]";
+pub(super) const ARGUMENTS: Packed =
+    packed!(" [--config FILE] NAME | [OPTION...] [NAME] -- COMMAND [ARGUMENT...]");
 
 /// How an option's value is written down.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,7 +61,8 @@ static OPTIONS: [Opt; 10] = [
     option("--set", "", Shape::Toml),
 ];
 
-pub(super) const MORE: &str = "\
+pub(super) const MORE: Packed = packed!(
+    "\
 It gets the walls it would have on a machine that corm boots, ends when corm\n\
 does, and is not started again. As an ordinary user corm makes a user namespace.\n\
 \n\
@@ -78,7 +81,8 @@ does, and is not started again. As an ordinary user corm makes a user namespace.
 \n\
 Exit status: that of the command; 128+N if signal N ended it; 127 if it is not\n\
 there, 126 if it or its walls could not be had, 125 if nothing could be started,\n\
-64 to 66 if this command or its config makes no sense.\n";
+64 to 66 if this command or its config makes no sense.\n"
+);
 
 /// What the words on the command line come to.
 struct Request {

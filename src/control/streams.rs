@@ -13,7 +13,7 @@ pub struct Streams<'a> {
 const BUFFER: usize = 1024;
 
 /// A descriptor behind a buffer.
-pub(super) struct Output {
+pub(crate) struct Output {
     fd: BorrowedFd<'static>,
     used: usize,
     failed: bool,

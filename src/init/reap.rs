@@ -57,6 +57,12 @@ impl Init {
         self.take_report(id);
         self.drain(id);
         self.report_out_of_memory(id);
+        if exit == Exit::Signal(libc::SIGSYS as u8) {
+            error!(
+                self.name(id),
+                ": a system call that its seccomp filter forbids; \"type=1326\" in the kernel log is which"
+            );
+        }
         let others = cgroup::is_populated(self.config, id);
         if others {
             self.watch_group(id);

@@ -17,9 +17,10 @@
 pub mod capture;
 
 use crate::limits;
+use crate::pack::Packed;
 use crate::sys::fs::{self, Open};
 use crate::sys::{BorrowedFd, OwnedFd, clock, io, kernel_log};
-use crate::text::{self, Right, Show, Sink, Text, Value, Zeros};
+use crate::text::{self, Hex, Right, Show, Sink, Text, Value, Zeros};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, Ordering::Relaxed};
 
 /// Severities as in syslog(3); a smaller number is worse.
@@ -63,7 +64,7 @@ macro_rules! say {
 }
 
 /// Says one line in corm's own name. Called through the macros.
-pub fn say(level: Level, template: &str, values: &[Value]) {
+pub fn say(level: Level, template: Packed, values: &[Value]) {
     let mut line = Line::new();
     text::fill(&mut line, template, values);
     emit(level, b"corm", line.as_bytes());
@@ -169,41 +170,42 @@ fn end_line(out: &mut Record) {
 static TORN: AtomicBool = AtomicBool::new(false);
 
 fn put_line(out: &mut Record, source: &[u8], line: &[u8]) {
-    out.put(source);
-    out.put(b": ");
-    out.put(line);
+    crate::put!(*out, source, ": ", line);
     end_line(out);
 }
 
 /// In printk's form: `[    1.234567] web: line`.
 fn write_console(console: BorrowedFd, source: &[u8], line: &[u8]) {
-    let mut out = Record::new();
     let micros = clock::monotonic_nanos() / 1000;
-    crate::put!(out, "[", Right(micros / 1_000_000, 5), ".", Zeros(micros % 1_000_000, 6), "] ");
+    let time = (Right(micros / 1_000_000, 5), Zeros(micros % 1_000_000, 6));
     // The next line is not to look like the rest of a torn one.
     if TORN.load(Relaxed) && io::write(console, b"\n").is_ok() {
         TORN.store(false, Relaxed);
     }
     let missed = MISSED.load(Relaxed);
     if missed > 0 {
-        let head = out.clone();
-        crate::put!(out, "corm: the console was too slow for ", missed, " lines; the kernel log has them\n");
-        if io::write(console, out.as_bytes()).is_err() {
-            MISSED.store(missed.saturating_add(1), Relaxed);
+        let mut slow = Line::new();
+        crate::put!(slow, "the console was too slow for ", missed, " lines; the kernel log has them");
+        if !write_record(console, &time, b"corm", slow.as_bytes()) {
             return;
         }
         MISSED.store(0, Relaxed);
-        out = head;
     }
-    out.put(source);
-    out.put(b": ");
-    Printable(line).show(&mut out);
+    write_record(console, &time, source, line);
+}
+
+/// Says whether any of it was written, and counts it if not.
+fn write_record(console: BorrowedFd, time: &(Right<u64>, Zeros), source: &[u8], line: &[u8]) -> bool {
+    let mut out = Record::new();
+    crate::put!(out, "[", time.0, ".", time.1, "] ", source, ": ", Printable(line));
     end_line(&mut out);
-    match io::write(console, out.as_bytes()) {
+    let written = io::write(console, out.as_bytes());
+    match written {
         Ok(count) if count == out.len() => {}
         Ok(_) => TORN.store(true, Relaxed),
         Err(_) => MISSED.store(MISSED.load(Relaxed).saturating_add(1), Relaxed),
     }
+    written.is_ok()
 }
 
 /// Bytes with control characters spelled out (`\x1b`), so that no workload
@@ -212,18 +214,12 @@ struct Printable<'a>(&'a [u8]);
 
 impl Show for Printable<'_> {
     fn show(&self, out: &mut dyn Sink) {
-        let control = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f;
-        let mut rest = self.0;
-        while let Some(at) = rest.iter().position(control) {
-            let (text, from_control) = rest.split_at_checked(at).unwrap_or((rest, &[]));
-            out.put(text);
-            let Some((byte, after)) = from_control.split_first() else { return };
-            let digit =
-                |half: u8| if half < 10 { b'0'.wrapping_add(half) } else { b'a'.wrapping_add(half - 10) };
-            out.put(&[b'\\', b'x', digit(byte >> 4), digit(byte & 15)]);
-            rest = after;
+        for byte in self.0 {
+            match byte {
+                b'\t' | b' '..=b'~' | 0x80.. => out.put(core::slice::from_ref(byte)),
+                _ => crate::put!(*out, "\\x", Hex(u64::from(*byte), 2)),
+            }
         }
-        out.put(rest);
     }
 }
 

@@ -30,6 +30,7 @@ pub struct Start<'a> {
     pub trees: Option<&'a Trees>,
     pub stdio: [i32; 3],
     pub environment: &'a Block,
+    pub filter: &'a [u64],
     pub reporter: BorrowedFd<'a>,
 }
 
@@ -119,11 +120,23 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             Some(value) => process::set_limit(resource(limit), value),
             None => Ok(()),
         },
-        Step::BoundingSet => credentials::drop_bounding_set(),
+        Step::BoundingSet => {
+            credentials::keep_bounding(workload.capabilities)?;
+            // Without any, an empty bounding set says all that these bits would.
+            if workload.capabilities == 0 { Ok(()) } else { credentials::set_secure_bits() }
+        }
         Step::Groups => credentials::clear_groups(),
         Step::Gid => credentials::set_gid(start.ids()?.1),
         Step::Uid => credentials::set_uid(start.ids()?.0),
-        Step::Capabilities => credentials::drop_capabilities(),
+        Step::Keyring => match credentials::new_session_keyring() {
+            // A kernel without keys has none to share; a filter that keeps corm from them, keeps the workload too.
+            Err(Errno::ENOSYS | Errno::EPERM) => Ok(()),
+            result => result,
+        },
+        Step::Capabilities => {
+            credentials::set_capabilities(workload.capabilities)?;
+            credentials::raise_ambient(workload.capabilities)
+        }
         Step::NoNewPrivileges => credentials::set_no_new_privileges(),
         Step::DieWithParent => {
             process::die_with_parent()?;
@@ -137,6 +150,7 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             if fs::current_directory_is_reachable()? { Ok(()) } else { Err(Errno::EXDEV) }
         }
         Step::Signals => event::unblock_all_signals(),
+        Step::Seccomp => credentials::set_filter(start.filter),
         Step::Execute => execute(start),
     }
 }

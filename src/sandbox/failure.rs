@@ -9,51 +9,111 @@
 use super::plan::{self, Rlimit, Step};
 use crate::cgroup;
 use crate::config::{Config, Root, VolumeSource, Workload, WorkloadId};
-use crate::put;
+use crate::pack::{self, Packed};
 use crate::sys::Errno;
-use crate::text::{Show, Sink};
+use crate::text::{self, Show, Sink};
+use crate::{packed, put};
 use core::ffi::CStr;
 
-/// Which operation. Numbers are what crosses the pipe, and rows of [`PHRASES`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum What {
+macro_rules! operations {
+    ($($what:ident $phrase:literal)*) => {
+        /// Which operation. Numbers are what crosses the pipe, and rows of `PHRASES`.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(u8)]
+        pub enum What {
+            $($what),*
+        }
+
+        impl What {
+            const ALL: &[What] = &[$(What::$what),*];
+        }
+
+        /// How each reads after "cannot ", with a NUL behind it. `\x01` is the object;
+        /// `\x02` the same and then where it is ("inside /srv/web"); `\x03` the root.
+        static PHRASES: Packed = packed!(concat!($($phrase, "\0"),*));
+    };
+}
+
+operations! {
     // The parent's half.
-    Command,
-    Volumes,
-    Environment,
-    NoCgroup,
-    Cgroup,
-    Limit,
-    Root,
-    ScratchRoot,
-    Program,
-    VolumeSource,
-    Devices,
-    Descriptors,
-    Clone,
+    Command "start a workload without a command"
+    Volumes "mount more than 32 volumes"
+    Environment "pass on an environment this large"
+    NoCgroup "limit it: no cgroup v2 is mounted on /sys/fs/cgroup"
+    Cgroup "make the cgroup \x01"
+    Limit "set its limit \x01"
+    Root "use \x03 as its root"
+    ScratchRoot "make its scratch root"
+    Program "use \x01 as its program"
+    VolumeSource "use \x01 as a volume"
+    Devices "make its /dev"
+    Descriptors "open what its start needs"
+    Clone "make its process in its namespaces and cgroup"
     // The child's half.
-    Session,
-    CgroupNamespace,
-    Hostname,
-    Loopback,
-    PrivateMounts,
-    AttachRoot,
-    AttachProgram,
-    Proc,
-    Dev,
-    DevPts,
-    DevShm,
-    Volume,
-    Pivot,
-    Stdio,
-    Rlimit,
-    Rights,
-    User,
-    CloseOnExec,
-    Directory,
-    Signals,
-    Execute,
+    Session "begin its session"
+    CgroupNamespace "make its cgroup namespace"
+    Hostname "set its hostname to \x01"
+    Loopback "turn its loopback interface on"
+    PrivateMounts "keep its mounts to itself"
+    AttachRoot "mount \x03 as its root"
+    AttachProgram "mount \x02 as its program"
+    Proc "mount /proc in \x03"
+    Dev "mount /dev in \x03"
+    DevPts "mount its /dev/pts"
+    DevShm "mount its /dev/shm"
+    Volume "mount a volume on \x02"
+    Pivot "make \x03 its /"
+    Stdio "set up its stdin, stdout and stderr"
+    Rlimit "set its limit \x01"
+    Rights "set its capabilities"
+    User "give it its user and group"
+    Keyring "give it a keyring"
+    CloseOnExec "close what it must not inherit"
+    Directory "enter its directory \x02"
+    Signals "unblock its signals"
+    Seccomp "filter its system calls"
+    Execute "execute \x02"
+}
+
+macro_rules! remedies {
+    ($($what:ident $errno:ident $remedy:literal)*) => {
+        /// What to do about it, where that is known.
+        static REMEDIES: &[(What, Errno)] = &[$((What::$what, Errno::$errno)),*];
+        /// In the same order, each with a NUL behind it.
+        static REMEDY_TEXTS: Packed = packed!(concat!($($remedy, "\0"),*));
+    };
+}
+
+remedies! {
+    Limit ENOENT "this machine has no such cgroup controller"
+    Limit EINVAL "the kernel does not take this value"
+    Limit ERANGE "the kernel does not take this value"
+    Root ELOOP "no part of the path may be a symlink, which a workload could have put there"
+    VolumeSource ELOOP "no part of the path may be a symlink, which a workload could have put there"
+    Clone EAGAIN "its pids limit is reached"
+    Clone ENOSPC "a limit in /proc/sys/user is reached"
+    Clone EBUSY "its cgroup has cgroups of its own below it"
+    Clone ENOSYS "corm needs Linux 5.15"
+    AttachRoot ENOTDIR "it must be a directory"
+    Proc ENOENT "create the directories proc and dev there"
+    Proc ENOTDIR "it must be a directory there, not a symlink"
+    Proc ELOOP "it must be a directory there, not a symlink"
+    Dev ENOENT "create the directories proc and dev there"
+    Dev ENOTDIR "it must be a directory there, not a symlink"
+    Dev ELOOP "it must be a directory there, not a symlink"
+    DevPts ENODEV "this kernel has no devpts"
+    DevShm ENODEV "this kernel has no tmpfs"
+    Volume ENOENT "its root is read-only, so create the directory in it beforehand"
+    Volume ENOTDIR "it must be a directory there, not a symlink"
+    Volume ELOOP "it must be a directory there, not a symlink"
+    Pivot EINVAL "the machine's own / must be a mount that can be left: not rootfs"
+    Rights EINVAL "this kernel does not have one of them"
+    Directory EXDEV "it leads out of its root"
+    Seccomp EINVAL "this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)"
+    Seccomp ENOSYS "this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)"
+    Execute ENOENT "it, or the interpreter or dynamic loader it asks for, is not there"
+    Execute EACCES "it is not executable for its user, or lies on a noexec volume"
+    Execute E2BIG "its arguments and environment are larger than a quarter of its stack"
 }
 
 /// A start that failed.
@@ -64,103 +124,6 @@ pub struct Failure {
     pub index: u16,
     pub errno: Errno,
 }
-
-/// How [`What`] reads: "cannot BEFORE object AFTER".
-struct Phrase {
-    what: What,
-    before: &'static str,
-    object: Object,
-    after: &'static str,
-    remedies: &'static [(Errno, &'static str)],
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Object {
-    None,
-    /// Chosen by whoever made the failure.
-    Given,
-    /// The same, and then where it is: "inside /srv/web".
-    InRoot,
-    Root,
-}
-
-const fn phrase(what: What, before: &'static str, object: Object, after: &'static str) -> Phrase {
-    Phrase { what, before, object, after, remedies: &[] }
-}
-
-impl Phrase {
-    const fn remedies(self, remedies: &'static [(Errno, &'static str)]) -> Phrase {
-        Phrase { remedies, ..self }
-    }
-}
-
-const NO_DIRECTORY: &[(Errno, &str)] = &[
-    (Errno::ENOENT, "create the directories proc and dev there"),
-    (Errno::ENOTDIR, "it must be a directory there, not a symlink"),
-    (Errno::ELOOP, "it must be a directory there, not a symlink"),
-];
-
-const NO_LINKS: &[(Errno, &str)] =
-    &[(Errno::ELOOP, "no part of the path may be a symlink, which a workload could have put there")];
-
-static PHRASES: [Phrase; 34] = [
-    phrase(What::Command, "start", Object::None, "a workload without a command"),
-    phrase(What::Volumes, "mount", Object::None, "more than 32 volumes"),
-    phrase(What::Environment, "pass on", Object::None, "an environment this large"),
-    phrase(What::NoCgroup, "limit", Object::None, "it: no cgroup v2 is mounted on /sys/fs/cgroup"),
-    phrase(What::Cgroup, "make the cgroup", Object::Given, ""),
-    phrase(What::Limit, "set its limit", Object::Given, "").remedies(&[
-        (Errno::ENOENT, "this machine has no such cgroup controller"),
-        (Errno::EINVAL, "the kernel does not take this value"),
-        (Errno::ERANGE, "the kernel does not take this value"),
-    ]),
-    phrase(What::Root, "use", Object::Root, "as its root").remedies(NO_LINKS),
-    phrase(What::ScratchRoot, "make its scratch root", Object::None, ""),
-    phrase(What::Program, "use", Object::Given, "as its program"),
-    phrase(What::VolumeSource, "use", Object::Given, "as a volume").remedies(NO_LINKS),
-    phrase(What::Devices, "make its /dev", Object::None, ""),
-    phrase(What::Descriptors, "open what its start needs", Object::None, ""),
-    phrase(What::Clone, "make its process", Object::None, "in its namespaces and cgroup").remedies(&[
-        (Errno::EAGAIN, "its pids limit is reached"),
-        (Errno::ENOSPC, "a limit in /proc/sys/user is reached"),
-        (Errno::EBUSY, "its cgroup has cgroups of its own below it"),
-        (Errno::ENOSYS, "corm needs Linux 5.15"),
-    ]),
-    phrase(What::Session, "begin its session", Object::None, ""),
-    phrase(What::CgroupNamespace, "make its cgroup namespace", Object::None, ""),
-    phrase(What::Hostname, "set its hostname to", Object::Given, ""),
-    phrase(What::Loopback, "turn its loopback interface on", Object::None, ""),
-    phrase(What::PrivateMounts, "keep its mounts to itself", Object::None, ""),
-    phrase(What::AttachRoot, "mount", Object::Root, "as its root")
-        .remedies(&[(Errno::ENOTDIR, "it must be a directory")]),
-    phrase(What::AttachProgram, "mount", Object::InRoot, "as its program"),
-    phrase(What::Proc, "mount /proc in", Object::Root, "").remedies(NO_DIRECTORY),
-    phrase(What::Dev, "mount /dev in", Object::Root, "").remedies(NO_DIRECTORY),
-    phrase(What::DevPts, "mount its /dev/pts", Object::None, "")
-        .remedies(&[(Errno::ENODEV, "this kernel has no devpts")]),
-    phrase(What::DevShm, "mount its /dev/shm", Object::None, "")
-        .remedies(&[(Errno::ENODEV, "this kernel has no tmpfs")]),
-    phrase(What::Volume, "mount a volume on", Object::InRoot, "").remedies(&[
-        (Errno::ENOENT, "its root is read-only, so create the directory in it beforehand"),
-        (Errno::ENOTDIR, "it must be a directory there, not a symlink"),
-        (Errno::ELOOP, "it must be a directory there, not a symlink"),
-    ]),
-    phrase(What::Pivot, "make", Object::Root, "its /")
-        .remedies(&[(Errno::EINVAL, "the machine's own / must be a mount that can be left: not rootfs")]),
-    phrase(What::Stdio, "set up its stdin, stdout and stderr", Object::None, ""),
-    phrase(What::Rlimit, "set its limit", Object::Given, ""),
-    phrase(What::Rights, "take its capabilities away", Object::None, ""),
-    phrase(What::User, "give it its user and group", Object::None, ""),
-    phrase(What::CloseOnExec, "close what it must not inherit", Object::None, ""),
-    phrase(What::Directory, "enter its directory", Object::InRoot, "")
-        .remedies(&[(Errno::EXDEV, "it leads out of its root")]),
-    phrase(What::Signals, "unblock its signals", Object::None, ""),
-    phrase(What::Execute, "execute", Object::InRoot, "").remedies(&[
-        (Errno::ENOENT, "it, or the interpreter or dynamic loader it asks for, is not there"),
-        (Errno::EACCES, "it is not executable for its user, or lies on a noexec volume"),
-        (Errno::E2BIG, "its arguments and environment are larger than a quarter of its stack"),
-    ]),
-];
 
 impl Failure {
     pub(super) fn new(what: What, errno: Errno) -> Failure {
@@ -213,30 +176,22 @@ pub struct Shown<'c> {
 
 impl Show for Shown<'_> {
     fn show(&self, out: &mut dyn Sink) {
-        let errno = self.failure.errno;
-        let Some(phrase) = PHRASES.get(self.failure.what as usize) else { return };
+        let Failure { what, errno, .. } = self.failure;
         let root = self.workload.map_or(c"", |workload| root_of(self.config, workload));
-        let (object, inside) = match phrase.object {
-            Object::None => (c"", c""),
-            Object::Given => (self.object(), c""),
-            Object::InRoot if root == c"/" => (self.object(), c""),
-            Object::InRoot => (self.object(), named(root)),
-            Object::Root => (named(root), c""),
-        };
-        let parts: [(&str, &[u8]); 4] = [
-            ("cannot ", phrase.before.as_bytes()),
-            (" ", object.to_bytes()),
-            (" inside ", inside.to_bytes()),
-            (" ", phrase.after.as_bytes()),
-        ];
-        for (before, part) in parts {
-            if !part.is_empty() {
-                put!(*out, before, part);
+        put!(*out, "cannot ");
+        for byte in text::words(PHRASES.0, 0).nth(what as usize).unwrap_or_default() {
+            match byte {
+                1 => self.object().show(out),
+                2 if root == c"/" => self.object().show(out),
+                2 => put!(*out, self.object(), " inside ", named(root)),
+                3 => named(root).show(out),
+                _ => pack::put(*byte, out),
             }
         }
         put!(*out, ": ", errno);
-        if let Some((_, remedy)) = phrase.remedies.iter().find(|(at, _)| *at == errno) {
-            put!(*out, ": ", remedy);
+        let remedy = REMEDIES.iter().position(|row| *row == (what, errno));
+        if let Some(remedy) = remedy.and_then(|row| text::words(REMEDY_TEXTS.0, 0).nth(row)) {
+            put!(*out, ": ", Packed(remedy));
         }
     }
 }
@@ -286,7 +241,7 @@ pub(super) fn encode(step: Step, errno: Errno) -> [u8; REPORT] {
 /// What a report says; `None` for bytes that are no report.
 pub(super) fn decode(report: &[u8; REPORT]) -> Option<Failure> {
     let &[what, _, index_low, index_high, errno_low, errno_high, mark, end] = report;
-    let what = PHRASES.get(usize::from(what)).filter(|_| [mark, end] == MARK)?.what;
+    let what = *What::ALL.get(usize::from(what)).filter(|_| [mark, end] == MARK)?;
     let index = u16::from_le_bytes([index_low, index_high]);
     let errno = Errno::from_raw(u16::from_le_bytes([errno_low, errno_high]));
     Some(Failure { what, index, errno })
@@ -331,9 +286,11 @@ fn what(step: Step) -> (What, u16) {
         | Step::NoNewPrivileges
         | Step::DieWithParent => What::Rights,
         Step::Groups | Step::Gid | Step::Uid => What::User,
+        Step::Keyring => What::Keyring,
         Step::CloseOnExec => What::CloseOnExec,
         Step::Directory => What::Directory,
         Step::Signals => What::Signals,
+        Step::Seccomp => What::Seccomp,
         Step::Execute => What::Execute,
     };
     (what, 0)
@@ -342,8 +299,6 @@ fn what(step: Step) -> (What, u16) {
 /// Rows are found by number.
 #[cfg(test)]
 pub(super) fn check_phrases() {
-    for (number, phrase) in PHRASES.iter().enumerate() {
-        assert_eq!(phrase.what as usize, number);
-    }
-    assert_eq!(PHRASES.len(), What::Execute as usize + 1);
+    assert_eq!(text::words(PHRASES.0, 0).count(), What::ALL.len());
+    assert_eq!(text::words(REMEDY_TEXTS.0, 0).count(), REMEDIES.len());
 }

@@ -20,6 +20,7 @@ mod environment;
 mod failure;
 pub mod plan;
 mod rescue;
+pub mod seccomp;
 mod spawn;
 #[cfg(test)]
 mod tests;

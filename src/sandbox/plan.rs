@@ -6,13 +6,15 @@
 //!
 //! - what needs rights (mounts, names, limits, the terminal) comes before the
 //!   rights are given away, and nothing that needs them comes after;
-//! - the bounding set goes first (it needs CAP_SETPCAP), then groups, gid and
-//!   uid (each needs the rights the next one takes), then the capabilities;
+//! - the bounding set goes first (it and the securebits need CAP_SETPCAP), then
+//!   groups, gid and uid (each needs the rights the next one takes), then the
+//!   capabilities, of which the ambient ones are what an execve(2) leaves;
 //! - `no_new_privs` is set before anything of the workload's is executed;
 //! - the working directory is entered with the workload's own rights;
-//! - signals are let in last, so that one which comes early meets the program.
+//! - signals are let in late, so that one which comes early meets the program;
+//! - the seccomp filter is last, because the child would have to ask it too.
 
-use crate::config::{Config, Limits, Network, Root, User, Workload};
+use crate::config::{Base, Config, Limits, Network, Root, User, Workload};
 use crate::limits;
 use heapless::Vec;
 
@@ -54,10 +56,14 @@ pub enum Step {
     ControllingTerminal,
     Umask,
     Limit(Rlimit),
+    /// What no execve(2) can give back; and what is kept outlives the change of user.
     BoundingSet,
     Groups,
     Gid,
     Uid,
+    /// A session keyring that nobody else has.
+    Keyring,
+    /// What it keeps, it still has after execve(2).
     Capabilities,
     NoNewPrivileges,
     /// It ends with the process that started it.
@@ -67,6 +73,7 @@ pub enum Step {
     /// The working directory, which must lie inside the root.
     Directory,
     Signals,
+    Seccomp,
     Execute,
 }
 
@@ -170,14 +177,16 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         && add(ids.is_some() && !circumstances.keeps_groups, Step::Groups)
         && add(ids.is_some(), Step::Gid)
         && add(ids.is_some(), Step::Uid)
+        && add(walls, Step::Keyring)
         && add(walls, Step::Capabilities)
         && add(walls, Step::NoNewPrivileges)
         // A change of ids would take this back.
         && add(circumstances.foreground, Step::DieWithParent)
-        // Landlock and seccomp come here.
+        // Landlock comes here.
         && add(true, Step::CloseOnExec)
         && add(workload.directory.is_some() || !walls, Step::Directory)
         && add(true, Step::Signals)
+        && add(has_filter(workload), Step::Seccomp)
         && add(true, Step::Execute);
     fits.then_some(Plan { namespaces, steps })
 }
@@ -190,6 +199,11 @@ pub fn ids(workload: &Workload) -> Option<(u32, u32)> {
         User::Ids { uid, gid } => Some((uid, gid)),
         User::Auto { first } => Some((first, first)),
     }
+}
+
+/// Whether its system calls are filtered.
+pub fn has_filter(workload: &Workload) -> bool {
+    !workload.privileged && workload.seccomp.base != Base::Off
 }
 
 /// A volume's place in the order of mounting.

@@ -2,7 +2,7 @@
 
 use super::failure::{self, Failure, REPORT, What};
 use super::trees::Trees;
-use super::{child, environment, plan};
+use super::{child, environment, plan, seccomp};
 use crate::cgroup;
 use crate::config::{Config, Workload, WorkloadId};
 use crate::sys::process::{self, Cloned, Namespaces};
@@ -12,11 +12,15 @@ use crate::sys::{BorrowedFd, Errno, OwnedFd, io};
 pub struct PlanSpace {
     pub(super) environment: environment::Block,
     cgroups: cgroup::Written,
+    filter: seccomp::Program,
 }
 
 impl PlanSpace {
-    pub const EMPTY: PlanSpace =
-        PlanSpace { environment: environment::Block::new(), cgroups: cgroup::Written::NONE };
+    pub const EMPTY: PlanSpace = PlanSpace {
+        environment: environment::Block::new(),
+        cgroups: cgroup::Written::NONE,
+        filter: seccomp::Program::EMPTY,
+    };
 
     /// After the config has changed: limits are written again at each next start.
     pub fn forget_limits(&mut self) {
@@ -72,6 +76,9 @@ pub fn spawn(
     if !environment::fill(config, workload, &mut space.environment) {
         return Err(Failure::new(What::Environment, Errno::E2BIG));
     }
+    if plan::has_filter(workload) && !seccomp::compile(config, workload, &mut space.filter) {
+        return Err(Failure::new(What::Seccomp, Errno::E2BIG));
+    }
     let cgroup = enter_cgroup(config, id, workload, &mut space.cgroups)?;
     let trees = if workload.privileged { None } else { Some(Trees::open(config, workload)?) };
     let circumstances = plan::Circumstances {
@@ -99,6 +106,7 @@ pub fn spawn(
                 trees: trees.as_ref(),
                 stdio: [stdin.number(), stdout.number(), stderr.number()],
                 environment: &space.environment,
+                filter: space.filter.instructions(),
                 reporter: reporter.borrow(),
             },
         ),

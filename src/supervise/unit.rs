@@ -61,6 +61,8 @@ pub struct Unit {
     pub(super) effect: Effect,
     /// An operator wants it down.
     unwanted: bool,
+    /// It has entered a state, perhaps the same one again, since this was last false.
+    pub(super) entered: bool,
 }
 
 const _: () = assert!(size_of::<Unit>() <= 48);
@@ -74,6 +76,7 @@ impl Unit {
         streak: 0,
         effect: Effect::Nothing,
         unwanted: false,
+        entered: false,
     };
 
     pub fn state(&self) -> State {
@@ -408,6 +411,7 @@ impl Unit {
         self.state = state;
         self.effect = effect;
         self.note = note;
+        self.entered = true;
     }
 }
 

@@ -51,6 +51,43 @@ impl Args {
         self.stack.wrapping_add(index.min(self.len()).wrapping_add(1)).cast()
     }
 
+    /// Moves argument `from` in front of argument `to`, which comes earlier; those
+    /// between move back by one. How options that stand behind the program are
+    /// sorted out, as getopt(3) does it.
+    pub fn promote(self, from: usize, to: usize) {
+        if from >= self.len() {
+            return;
+        }
+        for index in (to..from).rev() {
+            let (here, next) = (self.word(index.wrapping_add(1)), self.word(index.wrapping_add(2)));
+            // SAFETY: both words are within argv, checked above; the initial stack is writable,
+            // and no reference to its pointers is ever handed out, only to the strings.
+            unsafe { core::ptr::swap(here, next) };
+        }
+    }
+
+    /// Makes argument `index` another string, until this process executes a program.
+    pub fn set(self, index: usize, string: &CStr) {
+        if index < self.len() {
+            // SAFETY: within argv. The caller's string may end before argv does, but nobody looks
+            // at it then: what follows is execve(2) or the end of the process.
+            unsafe { *self.word(index.wrapping_add(1)) = string.as_ptr() as usize };
+        }
+    }
+
+    /// As [`Args::set`], for variable `index` of the environment, which must be there.
+    pub fn set_variable(self, index: usize, string: &CStr) {
+        let word = self.len().wrapping_add(2).wrapping_add(index);
+        if self.string(word).is_some() {
+            // SAFETY: as above; the variable was there.
+            unsafe { *self.word(word) = string.as_ptr() as usize };
+        }
+    }
+
+    fn word(self, index: usize) -> *mut usize {
+        self.stack.wrapping_add(index).cast_mut()
+    }
+
     fn string(self, word: usize) -> Option<&'static CStr> {
         // SAFETY: callers stay within argc, or walk the environment up to its null.
         let pointer = unsafe { *self.stack.wrapping_add(word).cast::<*const c_char>() };
@@ -84,7 +121,15 @@ mod start {
     #[unsafe(naked)]
     #[unsafe(no_mangle)]
     extern "C" fn _start() -> ! {
-        core::arch::naked_asm!("mov fp, #0", "mov lr, #0", "mov r0, sp", "bic sp, sp, #7", "b {}", sym start)
+        core::arch::naked_asm!(
+            "mov fp, #0",
+            "mov lr, #0",
+            "mov r0, sp",
+            "bic r1, r0, #7", // Thumb cannot do this to sp.
+            "mov sp, r1",
+            "b {}",
+            sym start,
+        )
     }
 
     extern "C" fn start(stack: *const usize) -> ! {

@@ -1,21 +1,24 @@
 //! The kernel's error numbers, with the words people know them by.
 
-use crate::text::{Show, Sink};
+use crate::pack::Packed;
+use crate::text::{self, Show, Sink, Value};
+use crate::{packed, put};
+use core::num::NonZeroU16;
 
 /// An error number as in errno(3); never 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Errno(u16);
+pub struct Errno(NonZeroU16);
 
 macro_rules! known {
     ($($name:ident $text:literal)*) => {
         impl Errno {
-            $(pub const $name: Errno = Errno(libc::$name as u16);)*
+            $(pub const $name: Errno = Errno(NonZeroU16::new(libc::$name as u16).unwrap());)*
         }
 
         static NUMBERS: &[u16] = &[$(libc::$name as u16),*];
         /// In the same order, each with a NUL behind it: one text instead of a
         /// table of pointers into it.
-        static WORDS: &str = concat!($($text, " (", stringify!($name), ")\0"),*);
+        static WORDS: Packed = packed!(concat!($($text, " (", stringify!($name), ")\0"),*));
     };
 }
 
@@ -79,28 +82,37 @@ known! {
 impl Errno {
     /// From a number that crossed a pipe or a socket; 0 and nonsense become EIO.
     pub fn from_raw(number: u16) -> Errno {
-        if number == 0 || number > 4095 { Errno::EIO } else { Errno(number) }
+        match NonZeroU16::new(number) {
+            Some(number) if number.get() <= 4095 => Errno(number),
+            _ => Errno::EIO,
+        }
     }
 
     pub fn raw(self) -> u16 {
-        self.0
+        self.0.get()
     }
 
     pub(super) fn from_syscall(errno: syscalls::Errno) -> Errno {
-        // The kernel's are 1 to 4095, and this is in every system call: no checks.
-        Errno(errno.into_raw() as u16)
+        // This is in every system call, so it is not checked.
+        // SAFETY: what a system call that failed returns is 1 to 4095, negated.
+        Errno(unsafe { NonZeroU16::new_unchecked(errno.into_raw() as u16) })
     }
 }
 
 impl Show for Errno {
     fn show(&self, out: &mut dyn Sink) {
-        let mut words = NUMBERS.iter().zip(WORDS.as_bytes().split(|byte| *byte == 0));
-        match words.find(|(number, _)| **number == self.0) {
-            Some((_, words)) => out.put(words),
-            None => {
-                out.put(b"errno ");
-                u64::from(self.0).show(out);
-            }
-        }
+        show(self.raw().into(), out);
+    }
+
+    fn value(&self) -> Value<'_> {
+        Value::By(show, self.raw().into())
+    }
+}
+
+fn show(number: u64, out: &mut dyn Sink) {
+    let index = NUMBERS.iter().position(|known| u64::from(*known) == number);
+    match index.and_then(|index| text::words(WORDS.0, 0).nth(index)) {
+        Some(words) => Packed(words).show(out),
+        None => put!(*out, "errno ", number),
     }
 }

@@ -86,6 +86,15 @@ pub fn unblock_all_signals() -> Result<(), Errno> {
     set_mask(0)
 }
 
+/// Blocks the signals of `mask` (bit n-1 is signal n) and no others; gives back
+/// the mask before. sigprocmask(2).
+pub fn replace_mask(mask: u64) -> Result<u64, Errno> {
+    let mut old = 0u64;
+    // SAFETY: `mask` is readable and `old` writable for the eight bytes given.
+    unsafe { call!(rt_sigprocmask, libc::SIG_SETMASK, &raw const mask, &raw mut old, size_of::<u64>()) }?;
+    Ok(old)
+}
+
 fn set_mask(mask: u64) -> Result<(), Errno> {
     // SAFETY: `mask` is readable for the eight bytes given; the old mask is not asked for.
     unsafe { call!(rt_sigprocmask, libc::SIG_SETMASK, &raw const mask, 0, size_of::<u64>()) }.map(drop)

@@ -86,3 +86,10 @@ pub fn close_on_exec_from(first: i32) -> Result<(), Errno> {
     // SAFETY: no pointers.
     unsafe { call!(close_range, first, u32::MAX, CLOSE_RANGE_CLOEXEC) }.map(drop)
 }
+
+/// close_range(2), Linux 5.9: closes every descriptor from `first` on. For a
+/// process that owns none of them as [`OwnedFd`].
+pub fn close_from(first: i32) -> Result<(), Errno> {
+    // SAFETY: no pointers.
+    unsafe { call!(close_range, first, u32::MAX, 0) }.map(drop)
+}

@@ -222,6 +222,7 @@ mod machine {
             "bhs {memcpy}",
             "2:",
             "subs r2, r2, #1",
+            "it lo",
             "bxlo lr",
             "ldrb r3, [r1, r2]",
             "strb r3, [r0, r2]",
@@ -233,7 +234,7 @@ mod machine {
     #[unsafe(naked)]
     #[unsafe(no_mangle)]
     extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
-        naked_asm!("mov r12, r0", "2:", "subs r2, r2, #1", "bxlo lr", "strb r1, [r12], #1", "b 2b",)
+        naked_asm!("mov r12, r0", "2:", "subs r2, r2, #1", "it lo", "bxlo lr", "strb r1, [r12], #1", "b 2b",)
     }
 
     #[unsafe(naked)]

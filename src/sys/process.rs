@@ -1,6 +1,6 @@
 //! Processes: making them, becoming another program, ending.
 
-use super::{BorrowedFd, Errno, call};
+use super::{Args, BorrowedFd, Errno, call};
 use core::ffi::{CStr, c_char};
 use core::marker::PhantomData;
 use core::ops::BitOr;
@@ -98,6 +98,45 @@ pub fn new_session() -> Result<(), Errno> {
     unsafe { call!(setsid) }.map(drop)
 }
 
+/// setpgid(2): the caller leads a process group of its own.
+pub fn new_group() -> Result<(), Errno> {
+    // SAFETY: no pointers.
+    unsafe { call!(setpgid, 0, 0) }.map(drop)
+}
+
+/// The caller's process group, 0 if its leader is outside of this pid namespace. getpgid(2).
+pub fn group() -> u32 {
+    // SAFETY: no pointers; of oneself it cannot fail.
+    unsafe { call!(getpgid, 0) }.unwrap_or(0) as u32
+}
+
+/// The caller's session, 0 if its leader is outside of this pid namespace. getsid(2).
+pub fn session() -> u32 {
+    // SAFETY: no pointers; of oneself it cannot fail.
+    unsafe { call!(getsid, 0) }.unwrap_or(0) as u32
+}
+
+/// Orphans below the caller become its children instead of PID 1's.
+/// prctl(2) PR_SET_CHILD_SUBREAPER.
+pub fn adopt_orphans() -> Result<(), Errno> {
+    // SAFETY: no pointers.
+    unsafe { call!(prctl, libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }.map(drop)
+}
+
+/// Whether it does already: execve(2) keeps that. PR_GET_CHILD_SUBREAPER.
+pub fn adopts_orphans() -> bool {
+    let mut answer = 0i32;
+    // SAFETY: `answer` is a writable int.
+    let result = unsafe { call!(prctl, libc::PR_GET_CHILD_SUBREAPER, &raw mut answer, 0, 0, 0) };
+    result.is_ok() && answer == 1
+}
+
+/// The signal that the caller gets when its parent dies. PR_SET_PDEATHSIG.
+pub fn set_parent_death_signal(signal: u8) -> Result<(), Errno> {
+    // SAFETY: no pointers.
+    unsafe { call!(prctl, libc::PR_SET_PDEATHSIG, usize::from(signal), 0, 0, 0) }.map(drop)
+}
+
 /// TIOCSCTTY: `terminal` becomes the controlling one of the caller's session,
 /// also when another session has it (which takes CAP_SYS_ADMIN). ENOTTY: no terminal.
 pub fn set_controlling_terminal(terminal: BorrowedFd) -> Result<(), Errno> {
@@ -146,18 +185,40 @@ pub fn default_signals() {
     }
 }
 
+/// rt_sigaction(2): ignores the signal, or takes its default action. Says whether
+/// it was ignored before.
+pub fn ignore(signal: u8, yes: bool) -> bool {
+    /// The first word is the handler; see [`default_signals`].
+    const WORDS: usize = 4;
+    let mut action = [0u64; WORDS];
+    let mut old = [0u64; WORDS];
+    if let Some(handler) = action.first_mut() {
+        // SIG_IGN, in the low half of the word on a 32-bit machine: all are little-endian.
+        *handler = u64::from(yes);
+    }
+    let (action, old_action) = (action.as_ptr(), old.as_mut_ptr());
+    // SAFETY: both are larger than a struct sigaction; one is readable, the other writable.
+    let result = unsafe { call!(rt_sigaction, usize::from(signal), action, old_action, size_of::<u64>()) };
+    result.is_ok() && old.first().is_some_and(|handler| *handler as usize == libc::SIG_IGN)
+}
+
 /// prlimit64(2) on the caller: both the soft and the hard limit.
 pub fn set_limit(resource: Resource, value: u64) -> Result<(), Errno> {
+    set_limits(resource as u32, value, value)
+}
+
+/// prlimit64(2) on the caller, a resource by its number.
+pub fn set_limits(resource: u32, soft: u64, hard: u64) -> Result<(), Errno> {
     /// struct rlimit64.
     #[repr(C)]
     struct Limit {
         soft: u64,
         hard: u64,
     }
-    let limit = Limit { soft: value, hard: value };
+    let limit = Limit { soft, hard };
     let no_old = ptr::null::<Limit>();
     // SAFETY: `limit` is readable as a struct rlimit64; no old limit is asked for.
-    unsafe { call!(prlimit64, 0, resource as u32, &raw const limit, no_old) }.map(drop)
+    unsafe { call!(prlimit64, 0, resource, &raw const limit, no_old) }.map(drop)
 }
 
 /// RLIMIT_*, the same on the three architectures.
@@ -213,6 +274,19 @@ pub fn execute<const A: usize, const E: usize>(
     let (arguments, environment) = (arguments.pointers.as_ptr(), environment.pointers.as_ptr());
     // SAFETY: `program` is NUL-terminated; `push` keeps both arrays null-terminated, and the
     // strings they point to live as long as `Pointers` does, which is past the call.
+    match unsafe { call!(execve, program.as_ptr(), arguments, environment) } {
+        Ok(_) => Errno::EIO,
+        Err(errno) => errno,
+    }
+}
+
+/// execve(2) with the caller's own arguments from `first` on, and its environment
+/// or none. As [`execute`].
+pub fn execute_arguments(program: &CStr, args: Args, first: usize, environment: bool) -> Errno {
+    let none = [ptr::null::<c_char>()];
+    let arguments = args.argument_pointer(first);
+    let environment = if environment { args.environment_pointer() } else { none.as_ptr() };
+    // SAFETY: `program` is NUL-terminated; both arrays are null-terminated, the kernel's or ours.
     match unsafe { call!(execve, program.as_ptr(), arguments, environment) } {
         Ok(_) => Errno::EIO,
         Err(errno) => errno,

@@ -1,6 +1,7 @@
 //! Waiting for time to pass, and for children to end. Never in PID 1's event loop.
 
 use super::{Errno, call};
+use core::ptr;
 
 /// struct __kernel_timespec, 64-bit everywhere.
 #[repr(C)]
@@ -31,18 +32,24 @@ pub fn sleep(millis: u64) {
 }
 
 /// Waits until a child has ended, or for `millis`. SIGCHLD must be blocked, and
-/// may be pending from an earlier child. rt_sigtimedwait(2).
+/// may be pending from an earlier child.
 pub fn wait_for_child(millis: u64) -> Result<(), Errno> {
-    let time = Timespec64::from_millis(millis);
-    let set: u64 = 1 << (libc::SIGCHLD - 1);
-    // SAFETY: `set` and `time` are readable; no information about the signal is asked for.
+    wait_for_signal(1 << (libc::SIGCHLD - 1), Some(millis)).map(drop)
+}
+
+/// Takes the next signal of `set` (bit n-1 is signal n), which must be blocked;
+/// waits for one for `millis`, or for ever. EAGAIN: none came. EINTR: the process
+/// was stopped, or a debugger came. rt_sigtimedwait(2).
+pub fn wait_for_signal(set: u64, millis: Option<u64>) -> Result<u8, Errno> {
+    let time = Timespec64::from_millis(millis.unwrap_or(0));
+    let time = if millis.is_some() { &raw const time } else { ptr::null() };
+    // SAFETY: `set` is readable, `time` too or null; no information about the signal is asked for.
     #[cfg(target_arch = "arm")]
-    return unsafe { call!(rt_sigtimedwait_time64, &raw const set, 0, &raw const time, size_of_val(&set)) }
-        .map(drop);
+    let signal = unsafe { call!(rt_sigtimedwait_time64, &raw const set, 0, time, size_of_val(&set)) };
     // SAFETY: as above.
     #[cfg(not(target_arch = "arm"))]
-    return unsafe { call!(rt_sigtimedwait, &raw const set, 0, &raw const time, size_of_val(&set)) }
-        .map(drop);
+    let signal = unsafe { call!(rt_sigtimedwait, &raw const set, 0, time, size_of_val(&set)) };
+    signal.map(|signal| signal as u8)
 }
 
 /// Whether there is any child, running or ended. waitid(2) without taking anything.

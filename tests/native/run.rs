@@ -288,11 +288,14 @@ fn signals_go_on_to_the_workload() -> Result<()> {
 #[test]
 fn neither_outlives_the_other() -> Result<()> {
     let place = place!();
-    for (who, word) in [(Who::Root, "61234001"), (Who::User, "61234002")] {
+    for who in Who::BOTH {
+        // A number of seconds that nobody else sleeps for.
+        let word = format!("{}{:07}", 6 + who as u32, std::process::id());
+        let word = word.as_str();
         // corm is killed: so is the workload, and all that it has started.
         let script = format!("busybox sleep {word} & echo ready; busybox sleep {word}");
         let (mut child, _out) = start(&place, who, &script)?;
-        assert!(runs(word), "{who:?}: it has begun");
+        wait_until("it begins", || runs(word));
         child.kill()?;
         child.wait()?;
         wait_until("corm's death ends its workload", || !runs(word));

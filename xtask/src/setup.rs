@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use corm_qemu::kernel::{self, Kernel};
-use corm_qemu::{Arch, Board, busybox, host, say, toolchain};
+use corm_qemu::{Arch, Board, busybox, host, inits, say, toolchain};
 use std::process::ExitCode;
 
 /// Install and download all that is needed, so that nothing has to be later.
@@ -41,6 +41,9 @@ pub fn everything(boards: &[Board]) -> Result<()> {
     for arch in &arches {
         toolchain::find(*arch)?;
         busybox::binary(*arch)?;
+        if arch.is_native() {
+            inits::directory(*arch)?;
+        }
     }
     for board in boards {
         let kernel = Kernel::of(board)?;

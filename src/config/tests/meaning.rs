@@ -126,6 +126,69 @@ file-size = "1G"
     assert_eq!(text(source), "/data/www");
 }
 
+#[test]
+fn rights_are_what_the_config_names() {
+    let config = fine(
+        r#"
+[workload.one]
+command = ["/bin/one"]
+security = { capabilities = ["net-bind-service", "CAP_SYS_TIME", "checkpoint-restore", "chown"], seccomp = "strict" }
+[workload.two]
+command = ["/bin/two"]
+security.seccomp = { allow = ["@default", "mount"], deny = ["ptrace"], action = "kill" }
+[workload.three]
+command = ["/bin/three"]
+security.seccomp = { deny = ["socket"], action = "log" }
+[workload.four]
+command = ["/bin/four"]
+security.seccomp = "off"
+[workload.five]
+command = ["/bin/five"]
+security.seccomp = { allow = [] }
+"#,
+    );
+    let texts = |list| -> Vec<_> {
+        config.words(list).iter().map(|word| core::str::from_utf8(config.bytes(*word)).unwrap()).collect()
+    };
+    let [one, two, three, four, five] = config.workloads.as_slice() else { panic!() };
+    assert_eq!(one.capabilities, 1 << 10 | 1 << 25 | 1 << 40 | 1);
+    assert!(has(one.capabilities, 40) && !has(one.capabilities, 39) && !has(one.capabilities, 200));
+    assert_eq!((one.seccomp.base, one.seccomp.refusal), (Base::Strict, Refusal::Errno));
+    assert_eq!((two.capabilities, two.seccomp.base, two.seccomp.refusal), (0, Base::Own, Refusal::Kill));
+    assert_eq!(
+        (texts(two.seccomp.allow), texts(two.seccomp.deny)),
+        (vec!["@default", "mount"], vec!["ptrace"])
+    );
+    assert_eq!((three.seccomp.base, three.seccomp.refusal), (Base::Default, Refusal::Log));
+    assert_eq!(four.seccomp.base, Base::Off);
+    assert_eq!((five.seccomp.base, five.seccomp.allow.len()), (Base::Own, 0));
+}
+
+#[test]
+fn every_capability_has_the_kernels_number() {
+    use super::super::form::capability;
+    let known = [
+        (&b"chown"[..], 0),
+        (b"CAP_DAC_OVERRIDE", 1),
+        (b"setpcap", 8),
+        (b"net-bind-service", 10),
+        (b"CAP_NET_RAW", 13),
+        (b"sys-admin", 21),
+        (b"CAP_SYS_TTY_CONFIG", 26),
+        (b"mknod", 27),
+        (b"CAP_SETFCAP", 31),
+        (b"syslog", 34),
+        (b"CAP_BPF", 39),
+        (b"checkpoint-restore", 40),
+    ];
+    for (name, number) in known {
+        assert_eq!(capability(name), Some(number), "{}", core::str::from_utf8(name).unwrap());
+    }
+    for name in ["", "CAP_", "cap_chown", "CHOWN", "net_raw", "CAP_NET-RAW", "CAP_net_raw", "all", "chow"] {
+        assert_eq!(capability(name.as_bytes()), None, "{name}");
+    }
+}
+
 /// What the machine does for a workload that says nothing.
 #[test]
 fn a_workload_that_says_nothing_is_walled_in() {
@@ -138,6 +201,7 @@ fn a_workload_that_says_nothing_is_walled_in() {
     assert!(!web.privileged && !web.host_pid && !web.critical && !web.early);
     assert_eq!((web.limits, web.backoff, web.stop), (Limits::DEFAULT, Backoff::DEFAULT, Stop::DEFAULT));
     assert!(matches!(web.user, User::Auto { first } if first >= 65_536));
+    assert_eq!((web.capabilities, web.seccomp.base, web.seccomp.refusal), (0, Base::Default, Refusal::Errno));
 }
 
 #[test]
@@ -147,6 +211,7 @@ fn a_privileged_workload_is_what_it_gets() {
     );
     let [a, b] = config.workloads.as_slice() else { panic!() };
     assert!(matches!(a.root, Root::Directory(path) if config.bytes(path) == b"/"));
+    assert_eq!(a.seccomp.base, Base::Off);
     assert_eq!((a.network, a.host_pid, a.user), (Network::Host, true, User::Ids { uid: 0, gid: 0 }));
     assert_eq!(b.user, User::Ids { uid: 5, gid: 5 });
 }

@@ -60,10 +60,12 @@ fn a_workload_that_says_nothing_gets_every_wall_in_this_order() {
             Groups,
             Gid,
             Uid,
+            Keyring,
             Capabilities,
             NoNewPrivileges,
             CloseOnExec,
             Signals,
+            Seccomp,
             Execute,
         ]
     );
@@ -106,7 +108,11 @@ fn rights_go_after_all_that_needs_them_and_before_the_program() {
         [Step::BoundingSet, Step::Groups],
         [Step::Groups, Step::Gid],
         [Step::Gid, Step::Uid],
+        [Step::Uid, Step::Keyring],
         [Step::Uid, Step::Capabilities],
+        [Step::NoNewPrivileges, Step::Seccomp],
+        [Step::Signals, Step::Seccomp],
+        [Step::Directory, Step::Seccomp],
         [Step::Capabilities, Step::NoNewPrivileges],
         [Step::NoNewPrivileges, Step::Execute],
         [Step::CloseOnExec, Step::Execute],
@@ -248,6 +254,14 @@ fn without_a_cgroup_there_is_no_cgroup_namespace_and_a_terminal_only_if_asked_fo
     assert!(ordered(&bare.steps, Step::Session, Step::ControllingTerminal));
     assert!(ordered(&bare.steps, Step::Stdio, Step::ControllingTerminal));
     assert!(ordered(&bare.steps, Step::ControllingTerminal, Step::Capabilities));
+}
+
+#[test]
+fn only_who_asks_for_it_is_without_a_filter() {
+    let off = steps(&(PLAIN.to_string() + "security.seccomp = \"off\"\n"));
+    assert!(!off.contains(&Step::Seccomp));
+    let own = steps(&(PLAIN.to_string() + "security.seccomp = { allow = [] }\n"));
+    assert_eq!(own.iter().rev().nth(1), Some(&Step::Seccomp));
 }
 
 fn environment_of(text: &str) -> Option<Vec<String>> {

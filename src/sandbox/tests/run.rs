@@ -120,6 +120,7 @@ fn a_workload_has_its_walls_as_seen_from_outside() {
         assert_eq!(web.status(set), "0000000000000000", "{set}");
     }
     assert_eq!(web.status("NoNewPrivs"), "1");
+    assert_eq!(web.status("Seccomp"), "2");
     assert_eq!(web.status("Uid"), "1234 1234 1234 1234");
     assert_eq!(web.status("Gid"), "1235 1235 1235 1235");
     assert_eq!(web.status("Groups"), "");
@@ -218,4 +219,129 @@ fn a_descriptor_below_three_is_moved_out_of_the_way() {
     let running = Running { launched, output, input: None };
     assert_eq!(running.reported(), Reported::Executed);
     running.reap();
+}
+
+/// A program that makes one system call and exits with the errno it gets.
+#[cfg(target_arch = "x86_64")]
+fn program(name: &str, call: &[u8]) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    // neg eax; mov edi, eax; mov eax, 231 (exit_group); syscall
+    let code = [call, b"\xf7\xd8\x89\xc7\xb8\xe7\0\0\0\x0f\x05"].concat();
+    let mut elf = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\x01\0\0\0".to_vec();
+    const BASE: u64 = 0x40_0000;
+    const HEAD: u64 = 64 + 56;
+    let put = |elf: &mut std::vec::Vec<u8>, words: &[u64]| {
+        words.iter().for_each(|word| elf.extend_from_slice(&word.to_le_bytes()));
+    };
+    put(&mut elf, &[BASE + HEAD, 64, 0]);
+    elf.extend_from_slice(b"\0\0\0\0\x40\0\x38\0\x01\0\0\0\0\0\0\0");
+    // PT_LOAD, readable and executable.
+    put(&mut elf, &[5 << 32 | 1, 0, BASE, BASE, HEAD + code.len() as u64, HEAD + code.len() as u64, 0x1000]);
+    elf.extend_from_slice(&code);
+    let path = std::env::temp_dir().join(std::format!("corm-{}-{name}", std::process::id()));
+    fs::write(&path, elf).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+/// Runs that program in a sandbox; its wait(2) status.
+#[cfg(target_arch = "x86_64")]
+fn status_of(name: &str, call: &[u8], more: &str) -> u32 {
+    let path = program(name, call);
+    let config = config(&std::format!(
+        "[workload.web]\ncommand = [\"{}\"]\nroot = \"/\"\nuser = 1234\n{more}\n",
+        path.display()
+    ));
+    let web = start(&config).expect("it starts");
+    assert_eq!(web.reported(), Reported::Executed, "{name}");
+    web.reap();
+    let status = fs::read_to_string(web.proc("stat")).unwrap();
+    web.finish();
+    fs::remove_file(path).unwrap();
+    status.split_whitespace().next_back().unwrap().parse().unwrap()
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn a_system_call_that_is_not_listed_is_refused_or_the_end() {
+    if !may_sandbox() {
+        return;
+    }
+    // mov eax, 250 (keyctl); mov edi, -1; syscall: EOPNOTSUPP if it is made.
+    let keyctl = b"\xb8\xfa\0\0\0\xbf\xff\xff\xff\xff\x0f\x05";
+    const SIGSYS: u32 = 31;
+    let exit = |errno: Errno| u32::from(errno.raw()) << 8;
+    let made = status_of("off", keyctl, "security.seccomp = \"off\"");
+    assert_ne!(made, exit(Errno::EPERM), "without a filter the kernel has an answer of its own");
+    assert_eq!(status_of("default", keyctl, ""), exit(Errno::EPERM));
+    assert_eq!(status_of("strict", keyctl, "security.seccomp = \"strict\""), exit(Errno::EPERM));
+    assert_eq!(status_of("kill", keyctl, "security.seccomp = { action = \"kill\" }") & 0x7f, SIGSYS);
+    assert_eq!(status_of("log", keyctl, "security.seccomp = { action = \"log\" }"), made);
+    assert_eq!(status_of("own", keyctl, "security.seccomp = { allow = [\"keyctl\"] }"), made);
+    // mov eax, 39 (getpid); syscall: process 1 of its namespace, as an errno 255.
+    let getpid = b"\xb8\x27\0\0\0\x0f\x05";
+    assert_eq!(status_of("getpid", getpid, "security.seccomp = \"strict\""), 0xff00);
+    assert_eq!(status_of("nothing", getpid, "security.seccomp = { allow = [] }"), exit(Errno::EPERM));
+    assert_eq!(status_of("denied", getpid, "security.seccomp = { deny = [\"getpid\"] }"), exit(Errno::EPERM));
+    // mov eax, 435 (clone3); xor edi, edi; xor esi, esi; syscall: EINVAL if it is made.
+    let clone3 = b"\xb8\xb3\x01\0\0\x31\xff\x31\xf6\x0f\x05";
+    assert_eq!(status_of("clone3", clone3, ""), exit(Errno::ENOSYS));
+    assert_eq!(
+        status_of("clone3-off", clone3, "security.seccomp = { allow = [\"@default\", \"clone3\"] }"),
+        exit(Errno::EINVAL)
+    );
+    // mov eax, 41 (socket); mov edi, 100 (a family that no kernel has); mov esi, 3; xor edx, edx; syscall
+    let family = b"\xb8\x29\0\0\0\xbf\x64\0\0\0\xbe\x03\0\0\0\x31\xd2\x0f\x05";
+    assert_eq!(status_of("family", family, ""), exit(Errno::EPERM));
+    assert_eq!(status_of("family-off", family, "security.seccomp = \"off\""), exit(Errno::EAFNOSUPPORT));
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn calls_of_another_abi_kill() {
+    if !may_sandbox() {
+        return;
+    }
+    const SIGSYS: u32 = 31;
+    let all = "security.seccomp = { allow = [\"@all\"] }";
+    // mov eax, 0x40000027 (x32's getpid); syscall
+    let x32 = b"\xb8\x27\0\0\x40\x0f\x05";
+    assert_ne!(status_of("x32-off", x32, "security.seccomp = \"off\"") & 0x7f, SIGSYS);
+    assert_eq!(status_of("x32", x32, all) & 0x7f, SIGSYS);
+    // mov eax, 20 (i386's getpid); int 0x80
+    let i386 = b"\xb8\x14\0\0\0\xcd\x80";
+    if status_of("i386-off", i386, "security.seccomp = \"off\"") != 0xff00 {
+        std::eprintln!("SKIPPED: this kernel has no calls of i386");
+        return;
+    }
+    assert_eq!(status_of("i386", i386, all) & 0x7f, SIGSYS);
+    assert_eq!(status_of("i386-default", i386, "") & 0x7f, SIGSYS);
+}
+
+#[test]
+fn capabilities_are_kept_by_whoever_is_given_them() {
+    if !may_sandbox() {
+        return;
+    }
+    const KEPT: &str = "0000000000000401";
+    for user in [0, 1234] {
+        let config = sandboxed(
+            "grep Cap /proc/self/status; setpriv --dump | grep -i securebits; read wait",
+            &std::format!("user = {user}\nsecurity.capabilities = [\"net-bind-service\", \"CAP_CHOWN\"]"),
+        );
+        let web = start(&config).expect("it starts");
+        assert_eq!(web.reported(), Reported::Executed);
+        for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+            assert_eq!(web.status(set), KEPT, "{set} of {user}");
+        }
+        assert_eq!(web.status("NoNewPrivs"), "1");
+        assert_eq!(web.status("Seccomp"), "2");
+        // Its children have them too.
+        let output = web.finish();
+        assert_eq!(output.matches(KEPT).count(), 5, "{output}");
+        if output.contains("ecurebits") {
+            let bits = output.lines().find(|line| line.contains("ecurebits")).unwrap();
+            assert!(bits.ends_with(": noroot,noroot_locked"), "{bits}");
+        }
+    }
 }
