@@ -22,13 +22,9 @@ pub fn unpack(package: &str, arch: Arch, into: &Path) -> Result<()> {
 /// What a package depends on: for a kernel's metapackage, the kernel of the day.
 pub fn dependencies(package: &str, arch: Arch) -> Result<Vec<String>> {
     let apt = Apt::new(arch)?;
-    let text = match apt.depends(package) {
-        Ok(text) => text,
-        Err(_) => {
-            apt.update()?;
-            apt.depends(package)?
-        }
-    };
+    let text = apt.with_lists(package, || {
+        command::read(apt.command("apt-cache").args(["depends", "--important", package]))
+    })?;
     let names = text.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
     Ok(names.map(str::to_owned).collect())
 }
@@ -93,28 +89,27 @@ impl Apt {
         Ok(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
-    fn depends(&self, package: &str) -> Result<String> {
-        command::read(self.command("apt-cache").args(["depends", "--important", package]))
+    /// The first attempt fails where there are no lists yet, or where they name
+    /// a version that the mirror has replaced since.
+    fn with_lists<T>(&self, package: &str, attempt: impl Fn() -> Result<T>) -> Result<T> {
+        if let Ok(result) = attempt() {
+            return Ok(result);
+        }
+        let complaint = self.update()?;
+        attempt().with_context(|| {
+            format!(
+                "apt cannot get {package}:{}. Does this machine have a Debian source, and a network?\n{}",
+                self.arch.debian(),
+                complaint.trim_end()
+            )
+        })
     }
 
     fn download(&self, package: &str, into: &Path) -> Result<PathBuf> {
-        say::doing("Downloading", format!("{package}:{} (Debian package)", self.arch.debian()));
-        let attempt = || {
-            let mut command = self.command("apt-get");
-            command::read(command.args(["download", "-q", package]).current_dir(into))
-        };
-        // The first attempt fails where there are no lists yet, or where they
-        // name a version that the mirror has replaced since.
-        if attempt().is_err() {
-            let complaint = self.update()?;
-            attempt().with_context(|| {
-                format!(
-                    "could not download {package}:{}: does this machine's apt have a Debian source?\n{}",
-                    self.arch.debian(),
-                    complaint.trim_end()
-                )
-            })?;
-        }
+        say::aloud("Downloading", format!("{package}:{} (Debian package)", self.arch.debian()));
+        self.with_lists(package, || {
+            command::read(self.command("apt-get").args(["download", "-q", package]).current_dir(into))
+        })?;
         let entries = std::fs::read_dir(into).context("the download is gone")?;
         entries
             .filter_map(|entry| Some(entry.ok()?.path()))

@@ -41,10 +41,10 @@ pub fn read(command: &mut Command) -> Result<String> {
     let output = attempt(command)?;
     if !output.status.success() {
         bail!(
-            "`{}` failed: {}\n{}",
+            "{}\n(`{}`, {})",
+            String::from_utf8_lossy(&output.stderr).trim_end(),
             shown(command),
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim_end()
+            output.status
         );
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())

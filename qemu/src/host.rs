@@ -23,6 +23,8 @@ pub const LLD: Tool = Tool { program: "ld.lld", package: "lld", why: "links corm
 pub const DPKG: Tool =
     Tool { program: "dpkg-deb", package: "dpkg", why: "unpacks Debian's kernels and busybox" };
 
+pub const ZSTD: Tool = Tool { program: "zstd", package: "zstd", why: "compresses the image" };
+
 pub fn qemu(arch: Arch) -> Tool {
     let (program, package) = arch.qemu();
     Tool { program, package, why: "boots the image" }
@@ -49,7 +51,7 @@ pub fn require(tools: &[Tool]) -> Result<()> {
         return Ok(());
     }
     for tool in &wanted {
-        say::doing("Missing", format!("{} ({})", tool.program, tool.why));
+        say::aloud("Missing", format!("{} ({})", tool.program, tool.why));
     }
     let packages: Vec<&str> = wanted.iter().map(|tool| tool.package).collect();
     install(&packages)?;
@@ -82,7 +84,7 @@ pub fn install(packages: &[&str]) -> Result<()> {
     };
     // Two processes at once would fight over dpkg's lock.
     let _lock = directories::lock("install")?;
-    say::doing("Installing", format!("{} ({by_hand})", packages.join(", ")));
+    say::aloud("Installing", format!("{} ({by_hand})", packages.join(", ")));
     let install = || {
         let mut command = apt_get(&prefix);
         command.args(["install", "-y", "-q", "--no-install-recommends"]).args(&packages);

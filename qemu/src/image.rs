@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use archive::{Archive, Node};
 use serde::Deserialize;
 use std::fmt::Write as _;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use tempfile::TempPath;
 
@@ -160,7 +161,8 @@ impl Image {
             .suffix(".cpio")
             .tempfile()
             .context("could not make a temporary file for the image")?;
-        archive.write(file.as_file(), compression).context("could not write the image")?;
+        let writer = file.reopen().context("could not open a temporary file again")?;
+        archive.write(writer, compression).context("could not write the image")?;
         Ok(Built { board, kernel, initramfs: file.into_temp_path() })
     }
 
@@ -189,7 +191,7 @@ impl Image {
             let mut names = self.modules.clone();
             for name in own.iter().flatten() {
                 // A config may be wrong on purpose: corm says so when it boots.
-                if modules.path(name).is_some() || modules.builtin(name).is_some() {
+                if modules.has(name) {
                     names.push(name.clone());
                 } else {
                     say::warning(format!("the config wants module {name:?}, and this kernel has none"));
@@ -209,7 +211,9 @@ impl Image {
 impl Built {
     /// Keeps the image as `file`.
     pub fn save(&self, file: &Path) -> Result<u64> {
-        std::fs::copy(&self.initramfs, file).with_context(|| format!("could not write {}", file.display()))
+        // Not `fs::copy`: a temporary file is its owner's alone, and an image is not.
+        let copy = || std::io::copy(&mut File::open(&self.initramfs)?, &mut File::create(file)?);
+        copy().with_context(|| format!("could not write {}", file.display()))
     }
 }
 

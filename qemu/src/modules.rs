@@ -44,6 +44,11 @@ impl Modules {
         &self.directory
     }
 
+    /// Can this kernel have it?
+    pub fn has(&self, name: &str) -> bool {
+        self.path(name).is_some() || self.builtin(name).is_some()
+    }
+
     /// Is it compiled into the kernel? Then `modules.builtin` has its path.
     pub fn builtin(&self, name: &str) -> Option<&str> {
         self.builtin.get(&plain(name)).map(String::as_str)

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static QUIET: AtomicBool = AtomicBool::new(false);
 
-/// From here on only [`warning`] speaks.
+/// From here on progress is not shown.
 pub fn quietly() {
     QUIET.store(true, Ordering::Relaxed);
 }
@@ -23,6 +23,11 @@ pub fn doing(verb: &str, what: impl Display) {
     if !QUIET.load(Ordering::Relaxed) {
         line("\x1b[1;32m", verb, what);
     }
+}
+
+/// Something is done to this computer: that is said even when progress is not.
+pub fn aloud(verb: &str, what: impl Display) {
+    line("\x1b[1;32m", verb, what);
 }
 
 /// Something is not as it should be, and work goes on.

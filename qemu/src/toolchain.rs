@@ -46,13 +46,13 @@ pub fn find(arch: Arch) -> Result<Toolchain> {
     }
     if host::find("rustup").is_some() {
         let triple = arch.triple();
-        say::doing("Adding", format!("Rust's libraries for {triple} (rustup target add {triple})"));
+        say::aloud("Adding", format!("Rust's libraries for {triple} (rustup target add {triple})"));
         let added = command::attempt(clean(Command::new("rustup").args(["target", "add", triple])))?;
         if added.status.success() && has_target("rustc", arch) {
             return Ok(Toolchain::Ready);
         }
         let complaint = String::from_utf8_lossy(&added.stderr).into_owned();
-        say::doing(
+        say::aloud(
             "Falling back",
             format!(
                 "on building Rust's `core` from Debian's sources: rustup has no {triple} to offer ({})",

@@ -12,6 +12,7 @@ use crate::config::{self, Config, Full, Outcome, Report, Shown, Sources, Tree};
 use crate::log::Line;
 use crate::sys::cell::TakeOnce;
 use crate::sys::fs::{self, Follow, Open};
+use crate::sys::pages;
 use crate::sys::{BorrowedFd, Errno, io};
 use crate::text::{Show, Sink, Text};
 use crate::{error, limits, put, warn};
@@ -72,6 +73,7 @@ pub fn load(path: Option<&CStr>, sources: &mut Sources, config: &mut Config) -> 
     add_drop_ins(path, sources, &mut tell);
     let Some(tree) = TREE.take() else { return Outcome::default() };
     let outcome = config::read(sources, tree, config, &mut ToLog);
+    pages::give_back(tree);
     if outcome.problems > limits::CONFIG_PROBLEMS {
         error!("config: ", outcome.problems, " problems in all");
     }

@@ -8,16 +8,20 @@
 use super::Found;
 use super::modules::Modules;
 use super::{filesystems, interfaces, prepare, stdio};
-use crate::config::Config;
+use crate::config::{Config, Stdio};
 use crate::limits;
-use crate::sys::{clock, time};
+use crate::sys::fs::{self, Open};
+use crate::sys::{BorrowedFd, clock, time};
 
 /// Whether there is anything for [`late`] to do.
 pub fn has_late_work(config: &Config) -> bool {
-    !config.system.modules.is_empty() || !config.interfaces.is_empty() || !config.mounts.is_empty()
+    !config.system.modules.is_empty()
+        || !config.interfaces.is_empty()
+        || !config.mounts.is_empty()
+        || config.system.exit_report.is_some()
 }
 
-/// Modules, interfaces, mounts. The exit status of the child it runs in: 0, or
+/// Modules, interfaces, mounts, workloads' terminals and ports. The exit status of the child it runs in: 0, or
 /// 1 when something `required` failed.
 pub fn late(config: &Config, found: &Found) -> u8 {
     load_modules(config);
@@ -29,7 +33,25 @@ pub fn late(config: &Config, found: &Found) -> u8 {
     let mut patience = Patience::new(Patience::SECONDS * 1000);
     interfaces::configure(config, &mut patience);
     let complete = filesystems::mount_all(config, &mut patience);
+    patience.wait_for(&mut || has_stdio(config));
     u8::from(!complete)
+}
+
+/// Are the devices there that workloads are to speak through? One that does not
+/// come is for whoever opens it to complain of. stdin is not asked: a
+/// virtio-serial port forgets, when it is closed, what it was sent.
+fn has_stdio(config: &Config) -> bool {
+    // Only opening tells: a port has its node a moment before.
+    let how = Open::WRITE | Open::NON_BLOCKING | Open::NO_CTTY;
+    let is_there = |path| fs::open(BorrowedFd::CWD, config.c_str(path), how).is_ok();
+    for workload in &config.workloads {
+        if let Stdio::Devices { stdout, stderr, .. } = workload.stdio
+            && !(is_there(stdout) && is_there(stderr))
+        {
+            return false;
+        }
+    }
+    config.system.exit_report.is_none_or(is_there)
 }
 
 /// Milliseconds in which a console's driver finds its console.

@@ -33,11 +33,13 @@ fn short(offset: usize) -> u16 {
 
 const _: () = assert!(limits::CONFIG_TEXT <= u16::MAX as usize);
 
-/// The config files, in the order in which they are read.
+/// The config files, in the order in which they are read. The large text is last,
+/// so that the rest shares a page with the first of it.
+#[repr(C)]
 pub struct Sources {
-    text: [u8; limits::CONFIG_TEXT],
     used: usize,
     pub(super) files: Vec<File, { limits::CONFIG_FILES }>,
+    text: [u8; limits::CONFIG_TEXT],
 }
 
 #[derive(Clone, Copy)]

@@ -71,7 +71,9 @@ impl WorkloadId {
     }
 }
 
-/// Everything a config says.
+/// Everything a config says. What is small comes first, in one page, and what
+/// few configs have, last.
+#[repr(C)]
 pub struct Config {
     pub system: System,
     pub mounts: Vec<Mount, { limits::MOUNTS }>,
@@ -79,9 +81,9 @@ pub struct Config {
     pub workloads: Vec<Workload, { limits::WORKLOADS }>,
     pub(super) strings: Vec<u8, { limits::STRINGS }>,
     pub(super) words: Vec<Str, { limits::WORDS }>,
-    pub(super) pairs: Vec<Pair, { limits::PAIRS }>,
     pub(super) volumes: Vec<Volume, { limits::VOLUMES }>,
     pub(super) edges: Vec<WorkloadId, { limits::EDGES }>,
+    pub(super) pairs: Vec<Pair, { limits::PAIRS }>,
 }
 
 impl Config {
@@ -106,9 +108,14 @@ impl Config {
         self.workloads.clear();
         self.strings.clear();
         self.words.clear();
-        self.pairs.clear();
         self.volumes.clear();
-        self.edges.clear();
+        // Most configs have none of these, and then their pages are never written.
+        if !self.edges.is_empty() {
+            self.edges.clear();
+        }
+        if !self.pairs.is_empty() {
+            self.pairs.clear();
+        }
     }
 
     #[inline(never)]

@@ -20,7 +20,7 @@ use crate::config::{Config, FinalAction, WorkloadId};
 use crate::supervise::{Action, Because, End, Event, MachineNote, Note, Report};
 use crate::sys::cell::TakeOnce;
 use crate::sys::event::{self, Interest};
-use crate::sys::{BorrowedFd, OwnedFd, children, clock};
+use crate::sys::{BorrowedFd, OwnedFd, children, clock, pages};
 use crate::{cgroup, end, error, info, sandbox, say, warn};
 use signals::Wish;
 use state::{Source, State};
@@ -48,7 +48,8 @@ pub fn run() -> ! {
         }
     };
     let introduce = Some(clock::now().saturating_add(INTRODUCE_AFTER));
-    let mut init = Init { config, state, plan, found, epoll, signals, introduce, held_back: 0 };
+    let mut init =
+        Init { config, state, plan, found, epoll, signals, introduce, booting: true, held_back: 0 };
     init.begin();
     loop {
         init.act();
@@ -68,6 +69,8 @@ struct Init {
     held_back: u8,
     /// When [`boot::introduce`] is due, unless something happens before.
     introduce: Option<u64>,
+    /// What only a boot needs is still in memory.
+    booting: bool,
 }
 
 /// Milliseconds in which the first workloads get through their walls.
@@ -147,6 +150,11 @@ impl Init {
         self.rescue_again();
         if self.introduce.take().is_some() {
             boot::introduce(self.config, &self.found);
+        }
+        if self.booting && self.state.late.is_none() {
+            self.booting = false;
+            pages::give_back_rare_code();
+            pages::give_back_stack();
         }
     }
 

@@ -4,7 +4,7 @@ use super::Init;
 use super::state::Source;
 use crate::config::WorkloadId;
 use crate::log::Level;
-use crate::log::capture::{Budget, Pumped, Stream};
+use crate::log::capture::{Budget, Pumped};
 use crate::sys::event::{self, Interest};
 use crate::sys::{BorrowedFd, OwnedFd, clock};
 use crate::warn;
@@ -32,22 +32,23 @@ impl Which {
 }
 
 /// How much of what a dead workload has left in its pipe is read at once: all a
-/// pipe holds (64 KiB) in pages.
-const LAST_WORDS: usize = 16;
+/// pipe holds (64 KiB), in reads of a kilobyte.
+const LAST_WORDS: usize = 64;
 
 impl Init {
     /// Reads from a workload's new pipe.
     pub(super) fn open_stream(&mut self, id: WorkloadId, which: Which, pipe: OwnedFd) {
         self.close_stream(id, which);
         self.watch(pipe.borrow(), Interest::Readable, which.source(id));
-        if let Some(stream) = self.stream(id, which) {
+        if let Some((stream, ..)) = self.state.stream(id, which) {
             stream.open(pipe);
         }
     }
 
     fn close_stream(&mut self, id: WorkloadId, which: Which) {
         let name = self.name(id);
-        let pipe = self.stream(id, which).and_then(|stream| stream.close(which.level(), name));
+        let stream = self.state.stream(id, which);
+        let pipe = stream.and_then(|(stream, begun, _)| stream.close(begun, which.level(), name));
         if let Some(pipe) = pipe {
             self.forget(pipe);
         }
@@ -56,13 +57,9 @@ impl Init {
     /// One read; the next comes when epoll says so, so that nobody is starved.
     pub(super) fn pump(&mut self, id: WorkloadId, which: Which) -> Pumped {
         let name = self.name(id);
-        let Some(edge) = self.state.edge(id) else { return Pumped::Ended };
-        edge.budget.fill(clock::now());
-        let stream = match which {
-            Which::Output => &mut edge.output,
-            Which::Errors => &mut edge.errors,
-        };
-        let pumped = stream.pump(&mut edge.budget, which.level(), name);
+        let Some((stream, begun, budget)) = self.state.stream(id, which) else { return Pumped::Ended };
+        budget.fill(clock::now());
+        let pumped = stream.pump(begun, budget, which.level(), name);
         match pumped {
             Pumped::Broke => self.pause(id, which),
             Pumped::Ended => self.close_stream(id, which),
@@ -82,18 +79,13 @@ impl Init {
         }
     }
 
-    fn stream(&mut self, id: WorkloadId, which: Which) -> Option<&mut Stream> {
-        let edge = self.state.edge(id)?;
-        Some(match which {
-            Which::Output => &mut edge.output,
-            Which::Errors => &mut edge.errors,
-        })
-    }
-
     /// Takes it out of epoll altogether: a hang-up is reported whatever is asked for.
     fn pause(&mut self, id: WorkloadId, which: Which) {
         let epoll = BorrowedFd::from_number(self.epoll.borrow().number());
-        let Some(stream) = self.stream(id, which).filter(|stream| !stream.is_paused()) else { return };
+        let Some((stream, ..)) = self.state.stream(id, which) else { return };
+        if stream.is_paused() {
+            return;
+        }
         stream.set_paused(true);
         if let Some(pipe) = stream.pipe() {
             // It fails only for a descriptor that is not watched, which is what is wanted.
@@ -114,9 +106,10 @@ impl Init {
         let epoll = BorrowedFd::from_number(self.epoll.borrow().number());
         for id in self.config.ids() {
             for which in [Which::Output, Which::Errors] {
-                let Some(stream) = self.stream(id, which).filter(|stream| stream.is_paused()) else {
+                let Some((stream, ..)) = self.state.stream(id, which) else { continue };
+                if !stream.is_paused() {
                     continue;
-                };
+                }
                 stream.set_paused(false);
                 if let Some(pipe) = stream.pipe()
                     && let Err(errno) = event::add(epoll, pipe, Interest::Readable, which.source(id).token())

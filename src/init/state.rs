@@ -4,15 +4,17 @@
 //! config is kept as its text. Nothing in it is an address, so that it can be
 //! handed to a newer corm by a re-exec.
 
+use super::output::Which;
 use crate::config::{Sources, WorkloadId};
 use crate::limits;
-use crate::log::capture::{Budget, Stream};
+use crate::log::capture::{Begun, Budget, Stream};
 use crate::supervise::Supervisor;
 use crate::sys::OwnedFd;
 
+/// Its order is that of memory: a page of it costs when it is first written, so
+/// what is small and always written comes first, and what may never be, last.
+#[repr(C)]
 pub struct State {
-    /// The config's text, as read.
-    pub sources: Sources,
     pub supervisor: Supervisor,
     pub edges: [Edge; limits::WORKLOADS],
     /// How many streams wait for their budget.
@@ -26,6 +28,10 @@ pub struct State {
     pub rescue_deadline: Option<u64>,
     /// There may be children to reap.
     pub unreaped: bool,
+    /// The config's text, as read.
+    pub sources: Sources,
+    /// Of each workload's stdout and stderr.
+    pub begun: [[Begun; 2]; limits::WORKLOADS],
 }
 
 /// The descriptors of one workload.
@@ -46,6 +52,7 @@ impl State {
         sources: Sources::EMPTY,
         supervisor: Supervisor::EMPTY,
         edges: [const { Edge::FRESH }; limits::WORKLOADS],
+        begun: [[[0; limits::LOG_LINE]; 2]; limits::WORKLOADS],
         paused: 0,
         resume: 0,
         late: None,
@@ -56,6 +63,17 @@ impl State {
 
     pub fn edge(&mut self, id: WorkloadId) -> Option<&mut Edge> {
         self.edges.get_mut(id.index())
+    }
+
+    /// One of a workload's streams, the line that has begun in it, and what
+    /// the workload may still write.
+    pub fn stream(&mut self, id: WorkloadId, which: Which) -> Option<(&mut Stream, &mut Begun, &mut Budget)> {
+        let edge = self.edges.get_mut(id.index())?;
+        let [output, errors] = self.begun.get_mut(id.index())?;
+        Some(match which {
+            Which::Output => (&mut edge.output, output, &mut edge.budget),
+            Which::Errors => (&mut edge.errors, errors, &mut edge.budget),
+        })
     }
 
     pub fn output_deadline(&self) -> Option<u64> {

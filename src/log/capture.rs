@@ -1,7 +1,7 @@
 //! A workload's stdout or stderr on its way into the log.
 //!
 //! Each is a pipe. PID 1 reads what is there, cuts it into lines and passes them
-//! on under the workload's name. A line that is not finished waits in [`Stream`];
+//! on under the workload's name. A line that is not finished waits in a [`Begun`];
 //! one that is longer than [`limits::LOG_LINE`] is split, and the first part ends
 //! in `\`. When a workload has used up its [`Budget`] its pipe is not read until
 //! there is budget again: the workload then waits in its own write(2), and
@@ -11,11 +11,15 @@ use super::{Level, emit};
 use crate::limits;
 use crate::sys::{BorrowedFd, Errno, OwnedFd, io};
 
-/// One pipe's read end and the line that has begun in it.
+/// A line that has begun. Kept apart from its [`Stream`]: most workloads write
+/// whole lines, and then its memory is never touched.
+pub type Begun = [u8; limits::LOG_LINE];
+
+/// One pipe's read end.
 pub struct Stream {
     pipe: Option<OwnedFd>,
+    /// How much of a [`Begun`] there is.
     begun: usize,
-    line: [u8; limits::LOG_LINE],
     /// Not watched until the budget is back.
     paused: bool,
 }
@@ -34,7 +38,7 @@ pub enum Pumped {
 }
 
 impl Stream {
-    pub const CLOSED: Stream = Stream { pipe: None, begun: 0, line: [0; limits::LOG_LINE], paused: false };
+    pub const CLOSED: Stream = Stream { pipe: None, begun: 0, paused: false };
 
     /// Takes a pipe's non-blocking read end. An earlier one has been [closed](Self::close).
     pub fn open(&mut self, pipe: OwnedFd) {
@@ -54,9 +58,9 @@ impl Stream {
     }
 
     /// Reads once and passes the lines on.
-    pub fn pump(&mut self, budget: &mut Budget, level: Level, source: &[u8]) -> Pumped {
-        /// One read: a pipe's own page.
-        const CHUNK: usize = 4096;
+    pub fn pump(&mut self, line: &mut Begun, budget: &mut Budget, level: Level, source: &[u8]) -> Pumped {
+        /// One read: two full lines. It is what decides how much stack PID 1 has in memory.
+        const CHUNK: usize = 2 * limits::LOG_LINE;
         if budget.lines <= 0 {
             return Pumped::Broke;
         }
@@ -69,7 +73,7 @@ impl Stream {
             Err(Errno::EINTR) => return Pumped::More,
             Err(_) => return Pumped::Ended,
         };
-        self.take(read, |line| {
+        self.take(line, read, |line| {
             budget.spend();
             emit(level, source, line);
         });
@@ -78,9 +82,9 @@ impl Stream {
 
     /// Flushes, and gives the pipe back to whoever watches it.
     #[must_use]
-    pub fn close(&mut self, level: Level, source: &[u8]) -> Option<OwnedFd> {
+    pub fn close(&mut self, line: &mut Begun, level: Level, source: &[u8]) -> Option<OwnedFd> {
         if self.begun > 0 {
-            emit(level, source, self.line.get(..self.begun).unwrap_or(&[]));
+            emit(level, source, line.get(..self.begun).unwrap_or(&[]));
         }
         self.begun = 0;
         self.paused = false;
@@ -88,7 +92,7 @@ impl Stream {
     }
 
     /// Cuts bytes into lines, carrying an unfinished one over.
-    fn take(&mut self, mut bytes: &[u8], mut each: impl FnMut(&[u8])) {
+    fn take(&mut self, line: &mut Begun, mut bytes: &[u8], mut each: impl FnMut(&[u8])) {
         while !bytes.is_empty() {
             let end = bytes.iter().position(|byte| *byte == b'\n');
             let (part, rest) = bytes.split_at_checked(end.unwrap_or(bytes.len())).unwrap_or((bytes, &[]));
@@ -98,26 +102,26 @@ impl Stream {
             while self.begun.saturating_add(part.len()) > limits::LOG_LINE.saturating_sub(1) {
                 let room = limits::LOG_LINE.saturating_sub(1).saturating_sub(self.begun);
                 let (now, later) = part.split_at_checked(room).unwrap_or((part, &[]));
-                self.append(now);
-                self.append(b"\\");
-                each(self.line.get(..self.begun).unwrap_or(&[]));
+                self.append(line, now);
+                self.append(line, b"\\");
+                each(line.get(..self.begun).unwrap_or(&[]));
                 self.begun = 0;
                 part = later;
             }
             if end.is_some() && self.begun == 0 {
                 each(part);
             } else {
-                self.append(part);
+                self.append(line, part);
                 if end.is_some() {
-                    each(self.line.get(..self.begun).unwrap_or(&[]));
+                    each(line.get(..self.begun).unwrap_or(&[]));
                     self.begun = 0;
                 }
             }
         }
     }
 
-    fn append(&mut self, part: &[u8]) {
-        let free = self.line.get_mut(self.begun..).unwrap_or(&mut []);
+    fn append(&mut self, line: &mut Begun, part: &[u8]) {
+        let free = line.get_mut(self.begun..).unwrap_or(&mut []);
         for (to, from) in free.iter_mut().zip(part) {
             *to = *from;
         }
@@ -168,10 +172,10 @@ mod tests {
     use super::*;
 
     fn lines(chunks: &[&[u8]]) -> (std::vec::Vec<std::vec::Vec<u8>>, usize) {
-        let mut stream = Stream::CLOSED;
+        let (mut stream, mut begun) = (Stream::CLOSED, [0; limits::LOG_LINE]);
         let mut lines = std::vec::Vec::new();
         for chunk in chunks {
-            stream.take(chunk, |line| lines.push(line.to_vec()));
+            stream.take(&mut begun, chunk, |line| lines.push(line.to_vec()));
         }
         (lines, stream.begun)
     }
@@ -209,22 +213,23 @@ mod tests {
     #[test]
     fn short_lines_are_paid_for_before_more_are_read() {
         let (mut stream, mut budget) = (Stream::CLOSED, Budget::FRESH);
+        let mut line = [0; limits::LOG_LINE];
         let (reader, _writer) = io::pipe(io::PipeFlags::NonBlocking).unwrap();
         stream.open(reader);
         budget.fill(1);
-        assert_eq!(stream.pump(&mut budget, Level::Debug, b"test"), Pumped::Dry);
-        stream.take(&[b'\n'; 4096], |_| budget.spend());
+        assert_eq!(stream.pump(&mut line, &mut budget, Level::Debug, b"test"), Pumped::Dry);
+        stream.take(&mut line, &[b'\n'; 4096], |_| budget.spend());
         assert_eq!(budget.lines, Budget::MOST - 4096);
         let mut now = 1;
         while budget.lines <= 0 {
-            assert_eq!(stream.pump(&mut budget, Level::Debug, b"test"), Pumped::Broke);
+            assert_eq!(stream.pump(&mut line, &mut budget, Level::Debug, b"test"), Pumped::Broke);
             now += Budget::PAUSE;
             budget.fill(now);
         }
         // 3096 lines of debt at 500 a second.
         assert!((6_100..6_500).contains(&now), "{now}");
-        assert_eq!(stream.pump(&mut budget, Level::Debug, b"test"), Pumped::Dry);
-        assert!(stream.close(Level::Debug, b"test").is_some());
+        assert_eq!(stream.pump(&mut line, &mut budget, Level::Debug, b"test"), Pumped::Dry);
+        assert!(stream.close(&mut line, Level::Debug, b"test").is_some());
     }
 
     #[test]

@@ -93,9 +93,10 @@ pub enum Phase {
 /// second a script that repeats itself.
 const IMPATIENT: u8 = 3;
 
-/// Every workload's state and the machine's phase.
+/// Every workload's state and the machine's phase. The large table is last, so
+/// that the rest shares a page with the first of it.
+#[repr(C)]
 pub struct Supervisor {
-    units: [Unit; limits::WORKLOADS],
     /// Units with a note or an effect to hand out.
     owing: Ids,
     phase: Phase,
@@ -107,6 +108,7 @@ pub struct Supervisor {
     finish_owed: bool,
     /// How the `exit-with` workload ended.
     status: Option<u8>,
+    units: [Unit; limits::WORKLOADS],
 }
 
 impl Supervisor {

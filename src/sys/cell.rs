@@ -6,6 +6,8 @@
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+/// The flag comes first: what is written at once shares a page with the start of the value.
+#[repr(C)]
 pub struct TakeOnce<T> {
     taken: AtomicBool,
     value: UnsafeCell<T>,

@@ -27,6 +27,7 @@ pub mod machine;
 mod mem;
 pub mod module;
 pub mod mount;
+pub mod pages;
 mod panic;
 pub mod power;
 pub mod process;

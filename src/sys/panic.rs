@@ -27,6 +27,6 @@ fn panic(info: &core::panic::PanicInfo) -> ! {
         }
     }
     // Nothing is left to report a failed report to.
-    let _ = write!(Stderr, "{info}\n");
+    let _ = writeln!(Stderr, "{info}");
     super::process::exit(101)
 }

@@ -58,8 +58,7 @@ impl Size {
         if self.json {
             println!("{:#}", Value::Array(reports.iter().map(Report::json).collect()));
         } else {
-            totals(&reports);
-            modules(&reports);
+            println!("{}", table(&reports));
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -104,35 +103,30 @@ impl Report {
     }
 }
 
-fn totals(reports: &[Report]) {
-    println!("{:<10} {:>9} {:>9} {:>9} {:>9}", "", "text", "data", "bss", "file");
-    for Report { arch, file, total, .. } in reports {
-        println!("{arch:<10} {:>9} {:>9} {:>9} {file:>9}", total.text, total.data, total.bss);
-    }
-}
-
-/// One line a module: text and data together (both are in the file), bss apart.
-fn modules(reports: &[Report]) {
-    let first = reports.iter().flat_map(|report| &report.modules);
+/// One line a module, the heaviest first; the last one is the whole binary.
+fn table(reports: &[Report]) -> String {
     let mut weights: BTreeMap<&str, u64> = BTreeMap::new();
-    for (name, sizes) in first {
+    for (name, sizes) in reports.iter().flat_map(|report| &report.modules) {
         let weight = weights.entry(name).or_default();
         *weight = (*weight).max(sizes.text + sizes.data);
     }
     let mut names: Vec<&str> = weights.keys().copied().collect();
     names.sort_by_key(|name| std::cmp::Reverse(weights.get(name).copied()));
-    print!("\n{:<28}", "text + data (bss)");
-    reports.iter().for_each(|report| print!(" {:>20}", report.arch.name()));
-    println!();
-    for name in names {
-        print!("{name:<28}");
-        for report in reports {
-            let Sizes { text, data, bss } = report.modules.get(name).copied().unwrap_or_default();
-            let bss = if bss == 0 { String::new() } else { format!(" ({bss})") };
-            print!(" {:>20}", format!("{}{bss}", text + data));
-        }
-        println!();
+    let first = names.iter().map(|name| name.len()).max().unwrap_or(0);
+    let mut lines = vec![format!("{:first$}", "")];
+    lines.push(lines[0].clone());
+    lines.extend(names.iter().map(|name| format!("{name:first$}")));
+    lines.push(format!("{:first$}", "all"));
+    lines.push(format!("{:first$}", "file"));
+    for Report { arch, file, total, modules } in reports {
+        let of = |name: &&str| modules.get(*name).copied().unwrap_or_default();
+        let numbers = names.iter().map(of).chain([*total]);
+        let numbers = numbers.map(|Sizes { text, data, bss }| format!(" {text:8} {data:7} {bss:8}"));
+        let head = [format!(" {arch:>25}"), format!(" {:>8} {:>7} {:>8}", "text", "data", "bss")];
+        let cells = head.into_iter().chain(numbers).chain([format!(" {file:25}")]);
+        lines.iter_mut().zip(cells).for_each(|(line, cell)| line.push_str(&cell));
     }
+    lines.join("\n")
 }
 
 /// `corm::config` of `<corm::config::types::Str as PartialEq>::eq`; the crate
@@ -156,6 +150,23 @@ fn module(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_table_has_the_heaviest_module_first_and_every_column_under_its_head() {
+        let sizes = |text| Sizes { text, data: 20, bss: 3 };
+        let modules = [("small", 1), ("large", 70_000)].map(|(name, text)| (name.to_owned(), sizes(text)));
+        let report =
+            |arch| Report { arch, file: 80_000, total: sizes(70_001), modules: modules.clone().into() };
+        let table = table(&[report(Arch::X86_64), report(Arch::Armv7)]);
+        let lines: Vec<&str> = table.lines().collect();
+        assert!(lines.iter().all(|line| line.len() == lines[0].len()), "{table}");
+        let names: Vec<&str> = lines[2..].iter().filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(names, ["large", "small", "all", "file"]);
+        assert_eq!(
+            lines[2].split_whitespace().collect::<Vec<_>>(),
+            ["large", "70000", "20", "3", "70000", "20", "3"]
+        );
+    }
 
     #[test]
     fn a_symbol_belongs_to_the_module_its_path_or_its_type_names() {

@@ -12,7 +12,7 @@ mod ports;
 mod request;
 
 use crate::common::{BoardArg, EXIT_SOFTWARE, EXIT_TIMEOUT, duration, tail};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use corm_qemu::kernel::Kernel;
 use corm_qemu::modules::Modules;
@@ -81,7 +81,7 @@ impl Exec {
             overlays: &self.overlay,
             privileged: self.privileged,
             // A kernel without modules has everything built in, or never.
-            modules: if kernel.modules.is_some() { modules(&board, &self.module) } else { Vec::new() },
+            modules: modules(&board, &kernel, self.module)?,
             stdio,
         };
         let built = request.image(&board).build()?;
@@ -99,15 +99,21 @@ impl Exec {
     }
 }
 
-fn modules(board: &Board, more: &[String]) -> Vec<String> {
-    board.kernel.modules.iter().chain(more).cloned().collect()
+/// The board's modules and those that were asked for. A kernel without any has
+/// everything built in, or never.
+fn modules(board: &Board, kernel: &Kernel, wanted: Vec<String>) -> Result<Vec<String>> {
+    let Some(modules) = Modules::of(kernel)? else { return Ok(Vec::new()) };
+    if let Some(name) = wanted.iter().find(|name| !modules.has(name)) {
+        bail!("--module {name}: there is none in {}", modules.directory().display());
+    }
+    Ok(board.kernel.modules.iter().cloned().chain(wanted).collect())
 }
 
 /// Can the guest have virtio-serial ports? A kernel of one's own without
 /// `MODULES=` cannot be asked, and is taken not to.
 fn has_ports(kernel: &Kernel) -> Result<bool> {
     let Some(modules) = Modules::of(kernel)? else { return Ok(false) };
-    Ok(["virtio_console"].iter().all(|name| modules.path(name).is_some() || modules.builtin(name).is_some()))
+    Ok(modules.has("virtio_console"))
 }
 
 /// What both ways are given.
@@ -135,8 +141,11 @@ impl Outcome {
             return ExitCode::from(128_u8.saturating_add(u8::try_from(self.signal).unwrap_or(0)));
         }
         let status = self.status.or_else(|| console::printed_status(&self.console));
-        let console =
-            || if verbose { String::new() } else { format!(". Its console:\n{}", tail(&self.console)) };
+        let console = || match tail(&self.console) {
+            _ if verbose => String::new(),
+            lines if lines.is_empty() => ", and its console said nothing".to_owned(),
+            lines => format!(". Its console:\n{lines}"),
+        };
         match (status, &self.end) {
             // A panic after the command's end is no success of the machine's.
             (_, Some(End::Panic)) => say::error(format!("the kernel panicked{}", console())),

@@ -4,6 +4,10 @@
 //! whoever reads ours may be slow, and then everything up to the guest's own
 //! buffers is full. So QEMU only pauses at the end, goes on handing out what it
 //! has, and is ended when nothing more comes.
+//!
+//! Where nobody reads our output any more (`| head`), a program here would be
+//! ended by SIGPIPE at its next write. A guest's port cannot say so, so the
+//! machine ends, with that signal's status.
 
 use super::request::PORTS;
 use super::{Job, Outcome};
@@ -11,6 +15,7 @@ use crate::terminal;
 use anyhow::{Context, Result};
 use corm_qemu::machine::Tap;
 use corm_qemu::{Machine, Options};
+use signal_hook::consts::SIGPIPE;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -33,10 +38,18 @@ pub fn run(job: &Job) -> Result<Outcome> {
     let machine = Arc::new(machine);
     let signal = terminal::end_on_signals(machine.clone())?;
     feed(stdin?);
+    let unheard = Arc::new(AtomicBool::new(false));
+    let stop = || {
+        let (machine, unheard) = (machine.clone(), unheard.clone());
+        move || {
+            unheard.store(true, Ordering::SeqCst);
+            machine.quit();
+        }
+    };
     let pumps = [
-        Pump::start(stdout?, std::io::stdout()),
-        Pump::start(stderr?, std::io::stderr()),
-        Pump::start(report?, std::io::sink()),
+        Pump::start(stdout?, std::io::stdout(), stop()),
+        Pump::start(stderr?, std::io::stderr(), stop()),
+        Pump::start(report?, std::io::sink(), stop()),
     ];
     let deadline = job.timeout.map_or_else(
         || Instant::now() + Duration::from_secs(u64::from(u32::MAX)),
@@ -48,11 +61,15 @@ pub fn run(job: &Job) -> Result<Outcome> {
     }
     machine.quit();
     let [_, _, report] = pumps.map(Pump::join);
+    let signal = match signal.load(Ordering::SeqCst) {
+        0 if unheard.load(Ordering::SeqCst) => SIGPIPE,
+        signal => signal,
+    };
     Ok(Outcome {
         status: String::from_utf8_lossy(&report).trim().parse().ok(),
         end,
         console: machine.console(),
-        signal: signal.load(Ordering::SeqCst),
+        signal,
     })
 }
 
@@ -104,21 +121,28 @@ struct Pump {
 const KEPT: usize = 64;
 
 impl Pump {
-    fn start(mut from: UnixStream, mut to: impl Write + Send + 'static) -> Pump {
+    /// `stop` is told when `to` takes no more.
+    fn start(
+        mut from: UnixStream,
+        mut to: impl Write + Send + 'static,
+        stop: impl FnOnce() + Send + 'static,
+    ) -> Pump {
         let progress = Arc::new(Progress::default());
         let shared = progress.clone();
         let thread = std::thread::spawn(move || {
             let mut kept = Vec::new();
             let mut buffer = vec![0; 1 << 16];
-            let mut wanted = true;
             while let Ok(length @ 1..) = from.read(&mut buffer) {
                 shared.writing.store(true, Ordering::SeqCst);
                 shared.total.fetch_add(length as u64, Ordering::SeqCst);
                 let bytes = &buffer[..length];
                 kept.extend(bytes.iter().take(KEPT - kept.len().min(KEPT)));
-                // `| head` closes our output: the command runs on, unheard.
-                wanted = wanted && to.write_all(bytes).and_then(|()| to.flush()).is_ok();
+                let written = to.write_all(bytes).and_then(|()| to.flush());
                 shared.writing.store(false, Ordering::SeqCst);
+                if written.is_err() {
+                    stop();
+                    break;
+                }
             }
             kept
         });

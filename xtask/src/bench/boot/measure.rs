@@ -1,7 +1,7 @@
 //! One boot, one number.
 
 use super::guests::ASKS_FOR_POWEROFF;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use corm_qemu::{Built, Machine, Options};
 
 /// printk's time stamp at the start of a line, in seconds.
@@ -37,12 +37,17 @@ pub fn memory(image: &Built) -> Result<f64> {
     number(&found)
 }
 
-/// Milliseconds from the request to the kernel's own last line.
-pub fn poweroff(image: &Built) -> Result<f64> {
+/// Milliseconds from the request to the kernel's own last line. `asked`: how many
+/// workloads must have said `bye`. Without that, a machine that kills everything
+/// at once would have the best figure.
+pub fn poweroff(image: &Built, asked: usize) -> Result<f64> {
     let machine = Machine::boot(image, &counting_instructions())?;
     let start = stamp(&machine, ASKS_FOR_POWEROFF)?;
     let end = stamp(&machine, "reboot: (?:Power down|Restarting system)")?;
     machine.wait_end()?;
+    let console = machine.console();
+    let said_bye = console.lines().filter(|line| line.ends_with(": bye")).count();
+    ensure!(said_bye == asked, "{said_bye} of {asked} workloads ended in order. The console:\n{console}");
     Ok((end - start) * 1000.0)
 }
 

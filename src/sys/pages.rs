@@ -1,0 +1,65 @@
+//! Memory that is not needed any more goes back to the kernel.
+//!
+//! PID 1 needs a third of its program only to start and to end a machine, and
+//! the config's tree only while it reads the config. Linux would keep both for
+//! years.
+
+use super::call;
+use core::ffi::c_void;
+
+/// The least page of the three architectures.
+const PAGE: usize = 4096;
+
+/// A value that nobody will look at again: the whole pages of it.
+pub fn give_back<T>(value: &'static mut T) {
+    let start: *mut T = value;
+    let end = start.addr().saturating_add(size_of::<T>());
+    let start = start.map_addr(|address| address.next_multiple_of(PAGE));
+    let length = end.saturating_sub(start.addr()) / PAGE * PAGE;
+    // SAFETY: these pages are the value's alone, and the only reference to it ends here.
+    unsafe { advise(start.cast(), length, libc::MADV_DONTNEED) }
+}
+
+/// The part of the program that src/device.ld has put aside. Whoever calls it
+/// reads it again from the program's file.
+pub fn give_back_rare_code() {
+    #[cfg(target_env = "musl")]
+    {
+        unsafe extern "C" {
+            safe static rare_start: u8;
+            safe static rare_end: u8;
+        }
+        let start = (&raw const rare_start).map_addr(|address| address.next_multiple_of(PAGE));
+        let length = (&raw const rare_end).addr().saturating_sub(start.addr());
+        // A fault maps the sixteen pages around it, but never beyond a mapping's border, and
+        // mappings that differ in advice are two.
+        for advice in [libc::MADV_DONTNEED, libc::MADV_RANDOM] {
+            // SAFETY: code is never written, so what comes back is the same.
+            unsafe { advise(start.cast_mut().cast(), length, advice) }
+        }
+    }
+}
+
+/// What a deeper call has left below the caller's stack: a boot's is deeper than
+/// whatever comes later.
+#[inline(never)]
+pub fn give_back_stack() {
+    const DEEPEST: usize = 16 * PAGE;
+    let here = 0u8;
+    // The page below may have some of this call in it.
+    let end = (&raw const here).map_addr(|address| (address / PAGE).saturating_sub(1).wrapping_mul(PAGE));
+    let start = end.wrapping_sub(DEEPEST);
+    // SAFETY: what is below a stack's end is nobody's.
+    unsafe { advise(start.cast_mut().cast(), DEEPEST, libc::MADV_DONTNEED) }
+}
+
+/// madvise(2).
+///
+/// # Safety
+///
+/// Nobody relies on what is in these pages, or they come back as they were.
+unsafe fn advise(start: *mut c_void, length: usize, advice: i32) {
+    // What cannot be given back stays, which harms nobody.
+    // SAFETY: no memory is accessed; the caller vouches for what changes.
+    let _ = unsafe { call!(madvise, start, length, advice) };
+}
