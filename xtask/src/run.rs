@@ -53,7 +53,7 @@ impl Run {
         let forwards = if self.forward.is_empty() { vec![DEMO_FORWARD] } else { self.forward };
         let options = Options {
             append: self.append,
-            forwards: forwards.clone(),
+            forwards,
             drives: self.drive,
             tap: Some(Tap::new(|bytes| {
                 // Without anybody to read it the machine still runs.
@@ -63,14 +63,15 @@ impl Run {
             ..Options::default()
         };
         say::doing("Booting", format!("{} ({})", board.name, board.description));
-        for Forward { host, guest } in forwards {
-            say::doing("Forwarding", format!("localhost:{host} to the guest's port {guest}"));
-        }
         let interactive = std::io::stdin().is_terminal();
         if interactive {
             say::doing("Console", "ctrl-a x ends the machine");
         }
         let machine = Arc::new(Machine::boot(&built, &options)?);
+        // Only now is known which port a 0 became.
+        for Forward { host, guest } in machine.forwards() {
+            say::doing("Forwarding", format!("localhost:{host} to the guest's port {guest}"));
+        }
         let signal = terminal::end_on_signals(machine.clone())?;
         let raw = terminal::Raw::enter();
         terminal::type_at(machine.clone(), interactive);

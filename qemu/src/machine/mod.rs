@@ -157,6 +157,11 @@ impl Machine {
         self.ports.get_mut(index)?.take()
     }
 
+    /// Which ports of the host lead into the guest.
+    pub fn forwards(&self) -> &[Forward] {
+        &self.forwards
+    }
+
     /// The host's port that leads to the guest's.
     pub fn host_port(&self, guest: u16) -> Option<u16> {
         self.forwards.iter().find(|forward| forward.guest == guest).map(|forward| forward.host)
