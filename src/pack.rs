@@ -119,7 +119,7 @@ const CHAINS: Chains = {
 };
 
 /// Texts are shorter.
-const LONGEST: usize = 2048;
+const LONGEST: usize = 4096;
 
 const fn ways(text: &[u8]) -> [Way; LONGEST] {
     let mut ways = [Way { byte: 0, length: 0 }; LONGEST];

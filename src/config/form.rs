@@ -5,6 +5,8 @@
 
 use super::calls::{NATIVE, SETS};
 use crate::limits;
+use crate::pack::Packed;
+use crate::packed;
 
 /// Kinds of value, as bits in the order of [`Kind`](super::tree::Kind).
 pub(super) const TEXT: u8 = 2;
@@ -30,7 +32,7 @@ macro_rules! forms {
         static KINDS: &[u8] = &[$($kinds,)* $($of,)*];
 
         /// What each is called, and how to write it; the last line is for all choices.
-        const WORDS: &str = concat!($($words, "\n",)* "one of the choices|");
+        const WORDS: Packed = packed!(concat!($($words, "\n",)* "one of the choices|"));
         const FIRST_CHOICE: u8 = [$($words),*].len() as u8;
         const CHOICES: &str = concat!($($choices, "\n"),*);
     };
@@ -109,14 +111,14 @@ impl Form {
     }
 
     /// What it is called, and how to write it.
-    pub fn words(self) -> (&'static [u8], &'static [u8]) {
+    pub fn words(self) -> (Packed, Packed) {
         halves(WORDS, (self as u8).min(FIRST_CHOICE))
     }
 
     /// The words to choose from.
     pub fn choices(self) -> Words {
         let choice = (self as u8).checked_sub(FIRST_CHOICE);
-        Words(choice.map_or(&[], |choice| line(CHOICES, choice)))
+        Words(choice.map_or(&[], |choice| line(CHOICES.as_bytes(), choice)))
     }
 
     /// Does the text have this form, which is one that is kept?
@@ -265,18 +267,20 @@ pub(super) fn split(text: &[u8], at: u8) -> (&[u8], &[u8]) {
 
 /// A line of a text, counted from 0.
 #[inline(never)]
-pub(super) fn line(lines: &'static str, number: u8) -> &'static [u8] {
-    let (mut line, mut rest) = split(lines.as_bytes(), b'\n');
+pub(super) fn line(lines: &'static [u8], number: u8) -> &'static [u8] {
+    let (mut line, mut rest) = split(lines, b'\n');
     for _ in 0..number {
         (line, rest) = split(rest, b'\n');
     }
     line
 }
 
-/// A sentence and an advice that are kept as "sentence|advice" in that line.
+/// A sentence and an advice that are kept as "sentence|advice" in that line. Neither
+/// a newline nor a `|` is part of any packed pair.
 #[inline(never)]
-pub(super) fn halves(lines: &'static str, number: u8) -> (&'static [u8], &'static [u8]) {
-    split(line(lines, number), b'|')
+pub(super) fn halves(lines: Packed, number: u8) -> (Packed, Packed) {
+    let (sentence, advice) = split(line(lines.0, number), b'|');
+    (Packed(sentence), Packed(advice))
 }
 
 /// The number at the start of a text: digits without leading zeros, which

@@ -16,7 +16,8 @@ use super::schema::Key;
 use super::source::{Sources, Span, char_len};
 use super::tree::{Kind, NodeId, ROOT, Tree};
 use crate::limits;
-use crate::put;
+use crate::pack::Packed;
+use crate::{packed, put};
 use crate::text::{Right, Show, Sink};
 
 /// Whoever wants to know what is wrong with a config.
@@ -73,12 +74,12 @@ macro_rules! sentences {
             $($item,)*
         }
 
-        const SENTENCES: &str = concat!($($words, "\n"),*);
+        const SENTENCES: Packed = packed!(concat!($($words, "\n"),*));
     };
 }
 
 // What is wrong, and what to do about it. `@` and a letter stand for what
-// `Shown::say` puts in their place.
+// `Shown::say` puts in their place: a capital, which packing leaves as it is.
 sentences! {
     // Text that is not the TOML we read.
     Key "expected a key|letters, digits, `-` and `_`; anything else in quotes";
@@ -104,34 +105,34 @@ sentences! {
     ArrayOfTables "[[...]] is not supported|[table.name], or an array of {...}";
     Deep "nested too deeply|no key needs more than 6 levels";
     Nodes "too many keys and values|the rest is not read";
-    Defined "@t is defined twice|first at @d";
+    Defined "@T is defined twice|first at @D";
     // Values that have no place here.
-    UnknownKey "unknown key @t@i|@k";
-    Kind "expected @f, found @v|@a";
-    Form "@t is not @f|@a";
-    NotYet "@t is not supported yet|it comes with a later version of corm";
-    UnknownWorkload "no workload is called @t|@w";
+    UnknownKey "unknown key @T@I|@K";
+    Kind "expected @F, found @V|@A";
+    Form "@T is not @F|@A";
+    NotYet "@T is not supported yet|it comes with a later version of corm";
+    UnknownWorkload "no workload is called @T|@W";
     // Values that are well-formed and yet cannot be.
-    NoCommand "@t has no `command`|`command = [\"/bin/program\", \"argument\"]`";
-    NoType "@t has no `type`|the name of a filesystem";
-    NoAddress "@t has no `address`|`address = \"192.0.2.5/24\"`";
-    NotOneVolume "@t is not one volume|`{ tmpfs = \"8M\" }` or `{ source = \"/directory\" }`";
-    Gateway "@t cannot be reached|it is not in the network of `address`";
-    GatewayAlone "@t cannot be reached|`address` is missing";
-    Backoff "@t makes `first` more than `most`|200ms and 30s where not given";
-    Wall "@t asks for a wall|`privileged = true` takes down all walls: drop one of the two";
-    LeftOut "@t is left out|its own problem is reported above";
-    Cycle "workloads wait for each other: @c|drop one of these";
+    NoCommand "@T has no `command`|`command = [\"/bin/program\", \"argument\"]`";
+    NoType "@T has no `type`|the name of a filesystem";
+    NoAddress "@T has no `address`|`address = \"192.0.2.5/24\"`";
+    NotOneVolume "@T is not one volume|`{ tmpfs = \"8M\" }` or `{ source = \"/directory\" }`";
+    Gateway "@T cannot be reached|it is not in the network of `address`";
+    GatewayAlone "@T cannot be reached|`address` is missing";
+    Backoff "@T makes `first` more than `most`|200ms and 30s where not given";
+    Wall "@T asks for a wall|`privileged = true` takes down all walls: drop one of the two";
+    LeftOut "@T is left out|its own problem is reported above";
+    Cycle "workloads wait for each other: @C|drop one of these";
     // Capacities of `limits` that are used up.
-    Workloads "too many workloads|at most @n";
-    Mounts "too many mounts|at most @n";
-    Interfaces "too many interfaces|at most @n";
-    Volumes "too many volumes|at most @n";
-    Edges "too many names in `after`|at most @n";
-    Words "too many strings in arrays|at most @n";
-    Pairs "too many variables and settings|at most @n";
-    Bytes "too many characters in strings|at most @n";
-    Tables "too many tables|at most @n";
+    Workloads "too many workloads|at most @N";
+    Mounts "too many mounts|at most @N";
+    Interfaces "too many interfaces|at most @N";
+    Volumes "too many volumes|at most @N";
+    Edges "too many names in `after`|at most @N";
+    Words "too many strings in arrays|at most @N";
+    Pairs "too many variables and settings|at most @N";
+    Bytes "too many characters in strings|at most @N";
+    Tables "too many tables|at most @N";
 }
 
 /// A [`Problem`] and all it takes to print it.
@@ -151,31 +152,32 @@ impl Shown<'_> {
     }
 
     /// Puts a sentence, and in the place of `@t` and its like what they stand for.
-    fn say(&self, mut sentence: &[u8], out: &mut dyn Sink) {
+    fn say(&self, sentence: Packed, out: &mut dyn Sink) {
+        let mut sentence = sentence.0;
         let What { form, node, .. } = self.problem.what;
         loop {
             let (words, rest) = split(sentence, b'@');
-            out.put(words);
+            Packed(words).show(out);
             let Some((letter, rest)) = rest.split_first() else { return };
             sentence = rest;
             match letter {
-                b't' => quoted(self.token(), out),
-                b'f' => out.put(form.words().0),
-                b'a' => {
-                    out.put(form.words().1);
+                b'T' => quoted(self.token(), out),
+                b'F' => form.words().0.show(out),
+                b'A' => {
+                    form.words().1.show(out);
                     self.list(form.choices(), out);
                 }
-                b'v' => out.put(self.tree.node(node).kind.name()),
-                b'i' => self.path(node, out),
-                b'k' => self.known(out),
-                b'w' => {
+                b'V' => out.put(self.tree.node(node).kind.name()),
+                b'I' => self.path(node, out),
+                b'K' => self.known(out),
+                b'W' => {
                     let mut names = self.tree.children(node).map(|node| plain(self.key(node)));
                     if !self.suggest(&mut names, out) {
                         out.put(b"there is no [workload.NAME] of that name");
                     }
                 }
-                b'd' => self.first(node, out),
-                b'c' => self.cycle(node, out),
+                b'D' => self.first(node, out),
+                b'C' => self.cycle(node, out),
                 _ => node.0.show(out),
             }
         }

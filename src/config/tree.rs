@@ -45,7 +45,7 @@ impl Kind {
     }
 
     pub fn name(self) -> &'static [u8] {
-        const NAMES: &str = "nothing\na string\na number\na boolean\nan array\na table";
+        const NAMES: &[u8] = b"nothing\na string\na number\na boolean\nan array\na table";
         line(NAMES, (self as u8).min(Kind::Inline as u8))
     }
 
