@@ -133,6 +133,12 @@ pub fn cut(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     Some((head, rest.get(1..).unwrap_or(&[])))
 }
 
+/// Whether that byte is in a text.
+#[inline(never)]
+pub fn has(text: &[u8], wanted: u8) -> bool {
+    text.iter().any(|byte| *byte == wanted)
+}
+
 /// A number in `base` (2 to 16), if the text is nothing else and it fits.
 #[inline(never)]
 pub fn number(text: &[u8], base: u32) -> Option<u64> {

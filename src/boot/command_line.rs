@@ -30,13 +30,16 @@ pub struct CommandLine {
 }
 
 impl CommandLine {
-    pub const EMPTY: CommandLine = CommandLine {
-        log: Some(Level::Info),
-        rescue: false,
-        kernel_log: false,
-        config: Vec::new(),
-        masked: Vec::new(),
-    };
+    /// Nothing is said. As a constant it would be a kilobyte of zeros in the binary.
+    pub fn empty() -> CommandLine {
+        CommandLine {
+            log: Some(Level::Info),
+            rescue: false,
+            kernel_log: false,
+            config: Vec::new(),
+            masked: Vec::new(),
+        }
+    }
 
     /// The config file to read instead of /etc/corm.toml.
     pub fn config(&self) -> Option<&CStr> {
@@ -55,7 +58,7 @@ impl CommandLine {
 
     /// Reads a command line; `report` hears of every `corm.*` that is not followed.
     pub fn parse(line: &[u8], report: &mut dyn FnMut(Trouble)) -> CommandLine {
-        let mut found = CommandLine::EMPTY;
+        let mut found = CommandLine::empty();
         for word in (Words { rest: line }) {
             let (name, value) = parameter(word);
             if word == b"--" {
@@ -213,7 +216,7 @@ mod tests {
     #[test]
     fn what_is_not_ours_is_left_alone() {
         let (found, troubles) = read("BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro console=ttyS0 panic=-1\n");
-        assert_eq!(found, CommandLine::EMPTY);
+        assert_eq!(found, CommandLine::empty());
         assert!(troubles.is_empty());
     }
 
@@ -248,7 +251,7 @@ mod tests {
         let (found, troubles) = read(
             "corm.masks=web corm corm.log=loud corm.log corm.config=etc/x corm.config corm.mask= corm.rescue=maybe",
         );
-        assert_eq!(found, CommandLine::EMPTY);
+        assert_eq!(found, CommandLine::empty());
         assert_eq!(
             troubles,
             [

@@ -66,7 +66,7 @@ pub fn early() -> Found {
         // The kernel log and the command line are the machine's: stderr it is, and no overrides.
         mounts::PROC.complain(proc);
         mounts::make_own_directory();
-        return Found { container, console, command_line: CommandLine::EMPTY };
+        return Found { container, console, command_line: CommandLine::empty() };
     }
     let command_line = start_log();
 

@@ -7,6 +7,7 @@ use super::calls::{NATIVE, SETS};
 use crate::limits;
 use crate::pack::Packed;
 use crate::packed;
+use crate::text::has;
 
 /// Kinds of value, as bits in the order of [`Kind`](super::tree::Kind).
 pub(super) const TEXT: u8 = 2;
@@ -130,7 +131,7 @@ impl Form {
             Form::Hostname => is_made_of(text, b"-.", limits::HOSTNAME),
             Form::Path | Form::RootDirectory => is_path(text),
             Form::Device => is_path(text) && text.starts_with(b"/dev/"),
-            Form::Source => is_path(text) || (is_word(text) && !text.contains(&b'/')),
+            Form::Source => is_path(text) || (is_word(text) && !has(text, b'/')),
             Form::Cpuset => is_cpuset(text),
             Form::Capability => capability(text).is_some(),
             Form::Call => words(SETS).any(|set| set == text) || NATIVE.find(text).is_some(),
@@ -151,7 +152,7 @@ impl Form {
             Form::Volume => {
                 is_path(text) && text != b"/" && !words("/proc /sys /dev").any(|taken| is_within(text, taken))
             }
-            Form::Variable => !text.is_empty() && !text.contains(&b'='),
+            Form::Variable => !text.is_empty() && !has(text, b'='),
             // Dots or slashes between words.
             Form::Sysctl => {
                 is_word(text)
@@ -165,7 +166,7 @@ impl Form {
     /// Does a later version take what this one does not?
     pub fn is_for_later(self, text: &[u8]) -> bool {
         match self {
-            Form::Address => text == b"dhcp" || text.contains(&b':'),
+            Form::Address => text == b"dhcp" || has(text, b':'),
             Form::Source => words("LABEL= UUID= PARTLABEL= PARTUUID=").any(|label| text.starts_with(label)),
             Form::RootDirectory => text.ends_with(b".erofs") || text.ends_with(b".squashfs"),
             Form::Interface => text == b"dns",
@@ -457,7 +458,7 @@ fn is_within(path: &[u8], above: &[u8]) -> bool {
 fn is_made_of(text: &[u8], others: &[u8], most: usize) -> bool {
     !matches!(text.first(), None | Some(b'-' | b'.'))
         && text.len() <= most
-        && text.iter().all(|byte| byte.is_ascii_alphanumeric() || others.contains(byte))
+        && text.iter().all(|byte| byte.is_ascii_alphanumeric() || has(others, *byte))
 }
 
 /// Printable ASCII without spaces and commas.

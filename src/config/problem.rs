@@ -17,8 +17,8 @@ use super::source::{Sources, Span, char_len};
 use super::tree::{Kind, NodeId, ROOT, Tree};
 use crate::limits;
 use crate::pack::Packed;
-use crate::{packed, put};
 use crate::text::{Right, Show, Sink};
+use crate::{packed, put};
 
 /// Whoever wants to know what is wrong with a config.
 pub trait Report {

@@ -188,12 +188,39 @@ fn chars(mut text: &[u8]) -> usize {
 
 /// Bytes of the first character, if it is UTF-8.
 pub(super) fn char_len(text: &[u8]) -> Option<usize> {
-    let len = match text.first()? {
-        0..=0x7f => return Some(1),
-        0xc2..=0xdf => 2,
-        0xe0..=0xef => 3,
-        0xf0..=0xf4 => 4,
+    let (first, rest) = text.split_first()?;
+    let len = match first.leading_ones() as usize {
+        0 => return Some(1),
+        len @ 2..=4 => len,
         _ => return None,
     };
-    core::str::from_utf8(text.get(..len)?).is_ok().then_some(len)
+    let mut number = u32::from(*first) & 0x7f >> len;
+    for byte in rest.get(..len - 1)? {
+        if byte >> 6 != 2 {
+            return None;
+        }
+        number = number << 6 | u32::from(byte & 0x3f);
+    }
+    // One that fewer bytes could be is not UTF-8.
+    char::from_u32(number).filter(|character| character.len_utf8() == len).map(|_| len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_character_is_what_core_takes_for_one() {
+        let edges = [0, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf];
+        let edges = || edges.into_iter().chain([0xe0, 0xed, 0xee, 0xef, 0xf0, 0xf4, 0xf5, 0xf8, 0xff]);
+        for (a, b) in edges().flat_map(|a| edges().map(move |b| (a, b))) {
+            for (c, d) in edges().flat_map(|c| edges().map(move |d| (c, d))) {
+                let bytes = [a, b, c, d];
+                let expected = (1..=4).find(|len| core::str::from_utf8(&bytes[..*len]).is_ok());
+                assert_eq!(char_len(&bytes), expected, "{bytes:02x?}");
+            }
+        }
+        assert_eq!(char_len(&[]), None);
+        assert_eq!(char_len("é".as_bytes().get(..1).unwrap()), None);
+    }
 }

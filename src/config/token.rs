@@ -5,7 +5,7 @@
 //! scanned, and [`decode`] gives its bytes wherever they are wanted.
 
 use super::problem::Wrong;
-use crate::text::{Sink, Text};
+use crate::text::{Sink, Text, has};
 
 /// The bytes that a key or string token stands for.
 #[inline(never)]
@@ -185,14 +185,15 @@ pub(super) fn integer(token: &[u8]) -> Result<i64, Wrong> {
 
 /// What a token that is no integer was meant to be.
 pub(super) fn misread(token: &[u8]) -> Wrong {
-    let has = |wanted: u8| token.contains(&wanted);
     let signed = token.strip_prefix(b"-").or_else(|| token.strip_prefix(b"+")).unwrap_or(token);
     match signed {
         b"inf" | b"nan" => Wrong::Float,
         [b'0'..=b'9', ..] => {
-            if has(b':') || matches!(signed, [_, _, _, _, b'-', _, _, b'-', ..]) {
+            if has(token, b':') || matches!(signed, [_, _, _, _, b'-', _, _, b'-', ..]) {
                 Wrong::Date
-            } else if has(b'.') || ((has(b'e') || has(b'E')) && !signed.starts_with(b"0x")) {
+            } else if has(token, b'.')
+                || ((has(token, b'e') || has(token, b'E')) && !signed.starts_with(b"0x"))
+            {
                 Wrong::Float
             } else {
                 Wrong::Integer

@@ -7,7 +7,7 @@ use super::{CHLD, Init, Kind, Place, TSTP, TTIN, TTOU, bit};
 use crate::limits;
 use crate::put;
 use crate::sys::{BorrowedFd, Errno, credentials, event, process, tty};
-use crate::text::{Sink, Text};
+use crate::text::{Sink, Text, has};
 use core::ffi::CStr;
 
 impl Init {
@@ -100,7 +100,7 @@ impl Init {
 
     /// As execvp(3) looks for a program.
     fn search(&self, name: &CStr) -> Errno {
-        if name.to_bytes().contains(&b'/') || name.is_empty() {
+        if has(name.to_bytes(), b'/') || name.is_empty() {
             return self.execute(name);
         }
         // What glibc takes where there is none.

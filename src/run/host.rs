@@ -14,7 +14,7 @@ use crate::sys::fs::{self, Follow, Open};
 use crate::sys::mount::{self, Depth, Flags, Unmount};
 use crate::sys::process::{self, Namespaces};
 use crate::sys::{BorrowedFd, Errno, OwnedFd, credentials};
-use crate::text::{Show, Sink, Text};
+use crate::text::{Show, Sink, Text, number, words};
 use crate::{limits, put, warn};
 use core::ffi::CStr;
 
@@ -113,14 +113,10 @@ fn settle_user(config: &mut Config, id: WorkloadId) {
 /// otherwise an id that is.
 fn last_unless_mapped(map: &[u8], id: u32) -> Option<u32> {
     let mut last = None;
-    for line in map.split(|byte| *byte == b'\n') {
-        let mut numbers = line.split(u8::is_ascii_whitespace).filter_map(|word| {
-            let number: u32 = core::str::from_utf8(word).ok()?.parse().ok()?;
-            Some(number)
-        });
-        let (Some(inner), Some(_), Some(count)) = (numbers.next(), numbers.next(), numbers.next()) else {
-            continue;
-        };
+    for line in words(map, b'\n') {
+        let mut fields = words(line, b' ');
+        let mut next = || u32::try_from(number(fields.next()?, 10)?).ok();
+        let (Some(inner), Some(_), Some(count)) = (next(), next(), next()) else { continue };
         if id.checked_sub(inner).is_some_and(|offset| offset < count) {
             return None;
         }
