@@ -51,7 +51,7 @@ pub fn read(sources: &Sources, tree: &mut Tree, config: &mut Config, report: &mu
         part: Part::Key,
         bad: false,
         value: 0,
-        given: [ABSENT; Key::COUNT],
+        given: Givens([ABSENT; Key::COUNT]),
         pending: Vec::new(),
         workloads: NOWHERE,
     };
@@ -115,6 +115,134 @@ struct Given {
 
 const ABSENT: Given = Given { value: 0, node: NOWHERE };
 
+/// What was given in the part that is being read, by [`Key`].
+struct Givens([Given; Key::COUNT]);
+
+impl Givens {
+    fn get(&self, key: Key) -> Given {
+        self.0.get(key as usize).copied().unwrap_or(ABSENT)
+    }
+
+    /// The value of a key, or what it is where none is given.
+    #[inline(never)]
+    fn or(&self, key: Key, default: u64) -> u64 {
+        let given = self.get(key);
+        if given.node == NOWHERE { default } else { given.value }
+    }
+
+    fn is(&self, key: Key) -> bool {
+        self.or(key, 0) != 0
+    }
+
+    /// A limit that can be lifted.
+    fn limit(&self, key: Key, default: u64) -> Option<u64> {
+        Some(self.or(key, default)).filter(|limit| *limit != SPECIAL)
+    }
+
+    /// A limit that 32 bits hold.
+    fn short(&self, key: Key, default: u64) -> Option<u32> {
+        u32::try_from(self.or(key, default)).ok()
+    }
+
+    fn string(&self, key: Key) -> Option<Str> {
+        self.limit(key, SPECIAL).map(Str::unpacked)
+    }
+
+    fn entries<T>(&self, key: Key) -> List<T> {
+        List::unpacked(self.or(key, 0))
+    }
+
+    /// Forgets what was given, from this key on.
+    fn forget(&mut self, from: Key) {
+        if let Some(given) = self.0.get_mut(from as usize..) {
+            given.fill(ABSENT);
+        }
+    }
+
+    #[inline(never)]
+    fn limits(&self, limits: &mut Limits) {
+        limits.memory = self.limit(Key::Memory, SPECIAL);
+        limits.memory_high = self.limit(Key::MemoryHigh, SPECIAL);
+        limits.swap = self.limit(Key::Swap, SPECIAL);
+        limits.cpu = self.short(Key::Cpu, SPECIAL);
+        limits.cpu_weight = self.limit(Key::CpuWeight, SPECIAL).map(|weight| weight as u16);
+        limits.cpus = self.string(Key::Cpus);
+        limits.mems = self.string(Key::Mems);
+        limits.pids = self.short(Key::Pids, 512);
+        limits.files = self.short(Key::Files, 1024);
+        limits.core = self.limit(Key::Core, 0);
+        limits.stack = self.limit(Key::Stack, SPECIAL);
+        limits.locked_memory = self.limit(Key::LockedMemory, SPECIAL);
+        limits.file_size = self.limit(Key::FileSize, SPECIAL);
+    }
+    /// What a workload is besides its name, volumes and capabilities.
+    /// `null` is where "/dev/null" is, if it has streams of its own.
+    #[inline(never)]
+    fn fill(&self, workload: &mut Workload, own_root: Option<Root>, first: u32, null: u64) {
+        let privileged = self.is(Key::Privileged);
+        workload.privileged = privileged;
+        workload.command = self.entries(Key::Command);
+        workload.root = own_root.unwrap_or(match self.or(Key::RootDirectory, SPECIAL) {
+            SPECIAL => Root::Scratch,
+            path => Root::Directory(Str::unpacked(path)),
+        });
+        workload.user = match self.or(Key::User, if privileged { 0 } else { SPECIAL }) {
+            SPECIAL => User::Auto { first },
+            both => User::Ids { uid: (both >> 32) as u32, gid: both as u32 },
+        };
+        workload.env = self.entries(Key::Env);
+        workload.directory = self.string(Key::Directory);
+        workload.restart = match self.or(Key::Restart, 2) {
+            0 => Restart::Never,
+            1 => Restart::OnFailure,
+            _ => Restart::Always,
+        };
+        workload.backoff.first = self.or(Key::BackoffFirst, Backoff::DEFAULT.first.into()) as u32;
+        workload.backoff.most = self.or(Key::BackoffMost, Backoff::DEFAULT.most.into()) as u32;
+        workload.backoff.reset = self.or(Key::BackoffReset, Backoff::DEFAULT.reset.into()) as u32;
+        workload.stop.signal = self.or(Key::StopSignal, Stop::DEFAULT.signal.into()) as u8;
+        workload.stop.timeout = self.or(Key::StopTimeout, Stop::DEFAULT.timeout.into()) as u32;
+        workload.critical = self.is(Key::Critical);
+        workload.early = self.is(Key::Early);
+        workload.stdio = match self.or(Key::Stdio, 0) {
+            0 => Stdio::Log,
+            1 => Stdio::Console,
+            _ => {
+                let device = |key| Str::unpacked(self.or(key, null));
+                Stdio::Devices {
+                    stdin: device(Key::Stdin),
+                    stdout: device(Key::Stdout),
+                    stderr: device(Key::Stderr),
+                }
+            }
+        };
+        self.limits(&mut workload.limits);
+        if privileged || self.is(Key::NetworkMode) {
+            workload.network = Network::Host;
+        }
+        workload.host_pid = privileged || self.is(Key::PidNamespace);
+        self.seccomp(&mut workload.seccomp, privileged);
+    }
+
+    #[inline(never)]
+    fn seccomp(&self, seccomp: &mut Seccomp, privileged: bool) {
+        seccomp.base = match self.or(Key::Seccomp, 0) {
+            _ if privileged => Base::Off,
+            1 => Base::Strict,
+            2 => Base::Off,
+            SPECIAL if self.get(Key::Allow).node != NOWHERE => Base::Own,
+            _ => Base::Default,
+        };
+        seccomp.allow = self.entries(Key::Allow);
+        seccomp.deny = self.entries(Key::Deny);
+        seccomp.refusal = match self.or(Key::Refusal, 0) {
+            0 => Refusal::Errno,
+            1 => Refusal::Kill,
+            _ => Refusal::Log,
+        };
+    }
+}
+
 /// Tables inside a workload's table: as many as its keys take, and some more for lists of tables.
 const TABLES: usize = 16;
 
@@ -130,7 +258,7 @@ struct Reader<'a> {
     bad: bool,
     /// What the value that was checked last comes to.
     value: u64,
-    given: [Given; Key::COUNT],
+    given: Givens,
     pending: Vec<(Key, NodeId), TABLES>,
     /// The table of them.
     workloads: NodeId,
@@ -195,7 +323,7 @@ impl Reader<'_> {
             return;
         }
         let value = self.value;
-        if let Some(given) = self.given.get_mut(key as usize) {
+        if let Some(given) = self.given.0.get_mut(key as usize) {
             *given = Given { value, node: child };
         }
         if key == Key::Io {
@@ -376,74 +504,34 @@ impl Reader<'_> {
         true
     }
 
-    fn given(&self, key: Key) -> Given {
-        self.given.get(key as usize).copied().unwrap_or(ABSENT)
-    }
-
-    /// The value of a key, or what it is where none is given.
-    #[inline(never)]
-    fn or(&self, key: Key, default: u64) -> u64 {
-        let given = self.given(key);
-        if given.node == NOWHERE { default } else { given.value }
-    }
-
-    fn is(&self, key: Key) -> bool {
-        self.or(key, 0) != 0
-    }
-
-    /// A limit that can be lifted.
-    fn limit(&self, key: Key, default: u64) -> Option<u64> {
-        Some(self.or(key, default)).filter(|limit| *limit != SPECIAL)
-    }
-
-    /// A limit that 32 bits hold.
-    fn short(&self, key: Key, default: u64) -> Option<u32> {
-        u32::try_from(self.or(key, default)).ok()
-    }
-
-    fn string(&self, key: Key) -> Option<Str> {
-        self.limit(key, SPECIAL).map(Str::unpacked)
-    }
-
-    fn entries<T>(&self, key: Key) -> List<T> {
-        List::unpacked(self.or(key, 0))
-    }
-
-    /// Forgets what was given, from this key on.
-    fn forget(&mut self, from: Key) {
-        if let Some(given) = self.given.get_mut(from as usize..) {
-            given.fill(ABSENT);
-        }
-    }
-
     #[inline(never)]
     fn read_system(&mut self) {
         self.config.system = System {
-            hostname: self.string(Key::Hostname),
-            modules: self.entries(Key::Modules),
-            sysctl: self.entries(Key::Sysctl),
-            on_failure: match self.or(Key::OnFailure, 0) {
+            hostname: self.given.string(Key::Hostname),
+            modules: self.given.entries(Key::Modules),
+            sysctl: self.given.entries(Key::Sysctl),
+            on_failure: match self.given.or(Key::OnFailure, 0) {
                 0 => OnFailure::Reboot,
                 1 => OnFailure::Halt,
                 _ => OnFailure::Rescue,
             },
-            poweroff: match self.or(Key::Poweroff, 0) {
+            poweroff: match self.given.or(Key::Poweroff, 0) {
                 0 => FinalAction::PowerOff,
                 1 => FinalAction::Reboot,
                 _ => FinalAction::Halt,
             },
             exit_with: None,
-            exit_report: self.string(Key::ExitReport),
-            rescue: self.entries(Key::Rescue),
+            exit_report: self.given.string(Key::ExitReport),
+            rescue: self.given.entries(Key::Rescue),
         };
     }
 
     /// Mounts, interfaces and workloads, and what is between them.
     fn read_parts(&mut self) {
-        let exit_with = self.given(Key::ExitWith).node;
-        let interfaces = self.given(Key::Interface).node;
-        self.workloads = self.given(Key::Workload).node;
-        self.read_each(Key::Mount, self.given(Key::Mount).node, Form::Mount, Reader::read_mount);
+        let exit_with = self.given.get(Key::ExitWith).node;
+        let interfaces = self.given.get(Key::Interface).node;
+        self.workloads = self.given.get(Key::Workload).node;
+        self.read_each(Key::Mount, self.given.get(Key::Mount).node, Form::Mount, Reader::read_mount);
         self.read_each(Key::Interface, interfaces, Form::Interface, Reader::read_interface);
         self.break_cycles();
         self.read_each(Key::Workload, self.workloads, Form::Workload, Reader::read_workload);
@@ -467,7 +555,7 @@ impl Reader<'_> {
             self.part = Part::Table(table);
             // If it is broken, that was reported when it was parsed.
             self.bad = self.tree.node(table).is_broken();
-            self.forget(Key::Top);
+            self.given.forget(Key::Top);
             if !self.bad
                 && let Some(name) = self.enter(section, table, name)
             {
@@ -499,8 +587,8 @@ impl Reader<'_> {
 
     fn read_mount(&mut self, table: NodeId, target: Str) {
         let place = self.tree.node(table).key;
-        let mut source = self.string(Key::MountSource);
-        let mut kind = self.string(Key::MountType);
+        let mut source = self.given.string(Key::MountSource);
+        let mut kind = self.given.string(Key::MountType);
         // A filesystem without a device has one name for both.
         if source.is_none() {
             source = kind;
@@ -513,7 +601,7 @@ impl Reader<'_> {
             }
             return;
         };
-        let (options, required) = (self.entries(Key::MountOptions), self.is(Key::MountRequired));
+        let (options, required) = (self.given.entries(Key::MountOptions), self.given.is(Key::MountRequired));
         let mount = Mount { target, source, kind, options, required };
         if !self.bad && self.config.mounts.push(mount).is_err() {
             self.too_many(place, Wrong::Mounts, limits::MOUNTS);
@@ -525,7 +613,7 @@ impl Reader<'_> {
             return;
         }
         let place = self.tree.node(table).key;
-        let (address, gateway) = (self.given(Key::Address), self.given(Key::Gateway));
+        let (address, gateway) = (self.given.get(Key::Address), self.given.get(Key::Gateway));
         let (bytes, prefix) = ((address.value >> 8) as u32, address.value as u8);
         if gateway.node != NOWHERE {
             let there = self.tree.node(gateway.node).value;
@@ -538,7 +626,7 @@ impl Reader<'_> {
         if !self.bad && address.node == NOWHERE {
             self.wrong(place, Wrong::NoAddress.into());
         }
-        let gateway = self.short(Key::Gateway, SPECIAL).map(u32::to_be_bytes);
+        let gateway = self.given.short(Key::Gateway, SPECIAL).map(u32::to_be_bytes);
         let interface = Interface { name, address: bytes.to_be_bytes(), prefix, gateway };
         if !self.bad && self.config.interfaces.push(interface).is_err() {
             self.too_many(place, Wrong::Interfaces, limits::INTERFACES);
@@ -558,133 +646,56 @@ impl Reader<'_> {
 
     fn read_workload(&mut self, table: NodeId, name: Str) {
         let node = self.tree.node(table);
-        for name in self.tree.children(self.given(Key::After).node) {
+        for name in self.tree.children(self.given.get(Key::After).node) {
             self.workload_called(name);
         }
         let volumes = self.read_volumes();
-        let command = self.entries(Key::Command);
-        if !self.bad && command.is_empty() {
+        if !self.bad && !self.given.is(Key::Command) {
             self.wrong(node.key, Wrong::NoCommand.into());
         }
-        let privileged = self.is(Key::Privileged);
+        let privileged = self.given.is(Key::Privileged);
         if privileged {
             self.take_down_walls();
         }
-        let workload = Workload {
-            name,
-            command,
-            root: match self.or(Key::RootDirectory, SPECIAL) {
-                _ if privileged => Root::Directory(self.intern_word("/")),
-                SPECIAL => Root::Scratch,
-                path => Root::Directory(Str::unpacked(path)),
-            },
-            user: match self.or(Key::User, if privileged { 0 } else { SPECIAL }) {
-                SPECIAL => User::Auto { first: users::first_choice(self.config.bytes(name)) },
-                both => User::Ids { uid: (both >> 32) as u32, gid: both as u32 },
-            },
-            env: self.entries(Key::Env),
-            directory: self.string(Key::Directory),
-            restart: match self.or(Key::Restart, 2) {
-                0 => Restart::Never,
-                1 => Restart::OnFailure,
-                _ => Restart::Always,
-            },
-            backoff: self.backoff(),
-            after: List::EMPTY,
-            stop: Stop {
-                signal: self.or(Key::StopSignal, Stop::DEFAULT.signal.into()) as u8,
-                timeout: self.or(Key::StopTimeout, Stop::DEFAULT.timeout.into()) as u32,
-            },
-            critical: self.is(Key::Critical),
-            privileged,
-            early: self.is(Key::Early),
-            stdio: match self.or(Key::Stdio, 0) {
-                0 => Stdio::Log,
-                1 => Stdio::Console,
-                _ => {
-                    // What the table does not name is /dev/null.
-                    let null = self.intern_word("/dev/null").packed();
-                    let device = |key| Str::unpacked(self.or(key, null));
-                    Stdio::Devices {
-                        stdin: device(Key::Stdin),
-                        stdout: device(Key::Stdout),
-                        stderr: device(Key::Stderr),
-                    }
-                }
-            },
-            limits: self.limits(),
-            volumes,
-            network: if privileged || self.is(Key::NetworkMode) { Network::Host } else { Network::None },
-            host_pid: privileged || self.is(Key::PidNamespace),
-            capabilities: self.capabilities(),
-            seccomp: self.seccomp(privileged),
-        };
-        if !self.bad && self.config.workloads.push(workload).is_err() {
+        self.check_backoff();
+        // What is not in the config's text.
+        let own_root = privileged.then(|| Root::Directory(self.intern_word("/")));
+        // A stream that the table does not name is /dev/null.
+        let devices = self.given.or(Key::Stdio, 0) == SPECIAL;
+        let null = if devices { self.intern_word("/dev/null").packed() } else { 0 };
+        let capabilities = self.capabilities();
+        let blank = self.config.blank;
+        if !self.bad && self.config.workloads.push(blank).is_err() {
             self.too_many(node.key, Wrong::Workloads, limits::WORKLOADS);
         }
-        if !self.bad {
-            // Its number, from 1; see `id_of`.
-            node.mark.set(self.config.workloads.len() as u16);
+        if self.bad {
+            return;
+        }
+        // Its number, from 1; see `id_of`.
+        node.mark.set(self.config.workloads.len() as u16);
+        let first = users::first_choice(self.config.bytes(name));
+        if let Some(workload) = self.config.workloads.last_mut() {
+            workload.name = name;
+            workload.volumes = volumes;
+            workload.capabilities = capabilities;
+            self.given.fill(workload, own_root, first, null);
         }
     }
 
-    fn backoff(&mut self) -> Backoff {
+    fn check_backoff(&mut self) {
         let default = Backoff::DEFAULT;
-        let backoff = Backoff {
-            first: self.or(Key::BackoffFirst, default.first.into()) as u32,
-            most: self.or(Key::BackoffMost, default.most.into()) as u32,
-            reset: self.or(Key::BackoffReset, default.reset.into()) as u32,
-        };
-        if backoff.first > backoff.most {
-            let most = self.given(Key::BackoffMost).node;
-            let place = if most == NOWHERE { self.given(Key::BackoffFirst).node } else { most };
+        let first = self.given.or(Key::BackoffFirst, default.first.into());
+        if first > self.given.or(Key::BackoffMost, default.most.into()) {
+            let most = self.given.get(Key::BackoffMost).node;
+            let place = if most == NOWHERE { self.given.get(Key::BackoffFirst).node } else { most };
             self.wrong(self.tree.node(place).value, Wrong::Backoff.into());
-        }
-        backoff
-    }
-
-    fn limits(&self) -> Limits {
-        Limits {
-            memory: self.limit(Key::Memory, SPECIAL),
-            memory_high: self.limit(Key::MemoryHigh, SPECIAL),
-            swap: self.limit(Key::Swap, SPECIAL),
-            cpu: self.short(Key::Cpu, SPECIAL),
-            cpu_weight: self.limit(Key::CpuWeight, SPECIAL).map(|weight| weight as u16),
-            cpus: self.string(Key::Cpus),
-            mems: self.string(Key::Mems),
-            pids: self.short(Key::Pids, 512),
-            files: self.short(Key::Files, 1024),
-            core: self.limit(Key::Core, 0),
-            stack: self.limit(Key::Stack, SPECIAL),
-            locked_memory: self.limit(Key::LockedMemory, SPECIAL),
-            file_size: self.limit(Key::FileSize, SPECIAL),
         }
     }
 
     fn capabilities(&self) -> u64 {
-        let words = self.config.words(self.entries(Key::Capabilities));
+        let words = self.config.words(self.given.entries(Key::Capabilities));
         let numbers = words.iter().filter_map(|word| form::capability(self.config.bytes(*word)));
         numbers.fold(0, |all, number| all | 1 << (number & 63))
-    }
-
-    fn seccomp(&self, privileged: bool) -> Seccomp {
-        let own = self.given(Key::Allow).node != NOWHERE;
-        Seccomp {
-            base: match self.or(Key::Seccomp, 0) {
-                _ if privileged => Base::Off,
-                1 => Base::Strict,
-                2 => Base::Off,
-                SPECIAL if own => Base::Own,
-                _ => Base::Default,
-            },
-            allow: self.entries(Key::Allow),
-            deny: self.entries(Key::Deny),
-            refusal: match self.or(Key::Refusal, 0) {
-                0 => Refusal::Errno,
-                1 => Refusal::Kill,
-                _ => Refusal::Log,
-            },
-        }
     }
 
     /// What the config says of a privileged workload is what it gets.
@@ -698,7 +709,7 @@ impl Reader<'_> {
             Key::Seccomp,
         ];
         for key in WALLS {
-            let Given { value, node } = self.given(key);
+            let Given { value, node } = self.given.get(key);
             let is_wall = match key {
                 Key::RootDirectory => self.config.bytes(Str::unpacked(value)) != b"/",
                 Key::NetworkMode | Key::PidNamespace => value == 0,
@@ -714,18 +725,18 @@ impl Reader<'_> {
 
     fn read_volumes(&mut self) -> List<Volume> {
         let first = self.config.volumes.len();
-        let all = self.given(Key::Volume).node;
+        let all = self.given.get(Key::Volume).node;
         let mut next = self.tree.first(all);
         while let Some(table) = next {
             next = self.tree.next(table);
             let place = self.tree.node(table).key;
-            self.forget(Key::VolumeTmpfs);
+            self.given.forget(Key::VolumeTmpfs);
             let Some(target) = self.enter(Key::Volume, table, Form::Volume) else { continue };
-            let size = self.limit(Key::VolumeTmpfs, SPECIAL);
-            let source = self.string(Key::VolumeSource);
-            let writable = self.is(Key::VolumeWritable);
+            let size = self.given.limit(Key::VolumeTmpfs, SPECIAL);
+            let source = self.given.string(Key::VolumeSource);
+            let writable = self.given.is(Key::VolumeWritable);
             let source = match (size, source) {
-                (Some(size), None) if self.given(Key::VolumeWritable).node == NOWHERE => {
+                (Some(size), None) if self.given.get(Key::VolumeWritable).node == NOWHERE => {
                     VolumeSource::Tmpfs { size }
                 }
                 (None, Some(source)) => VolumeSource::Directory { source, writable },

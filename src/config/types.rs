@@ -78,6 +78,9 @@ pub struct Config {
     pub system: System,
     pub mounts: Vec<Mount, { limits::MOUNTS }>,
     pub interfaces: Vec<Interface, { limits::INTERFACES }>,
+    /// What the reader starts a workload from. It is here because a config in a static
+    /// is zeros, which take no room in the binary.
+    pub(super) blank: Workload,
     pub workloads: Vec<Workload, { limits::WORKLOADS }>,
     pub(super) strings: Vec<u8, { limits::STRINGS }>,
     pub(super) words: Vec<Str, { limits::WORDS }>,
@@ -92,6 +95,7 @@ impl Config {
         system: System::DEFAULT,
         mounts: Vec::new(),
         interfaces: Vec::new(),
+        blank: Workload::BLANK,
         workloads: Vec::new(),
         strings: Vec::new(),
         words: Vec::new(),
@@ -267,6 +271,32 @@ pub struct Workload {
     /// The capabilities it keeps, a bit each; see [`has`].
     pub capabilities: u64,
     pub seccomp: Seccomp,
+}
+
+impl Workload {
+    /// All zeros, see [`Config`]; no workload stays like this.
+    const BLANK: Workload = Workload {
+        name: Str { at: 0, len: 0 },
+        command: List::EMPTY,
+        root: Root::Scratch,
+        user: User::Auto { first: 0 },
+        env: List::EMPTY,
+        directory: None,
+        restart: Restart::Never,
+        backoff: Backoff { first: 0, most: 0, reset: 0 },
+        after: List::EMPTY,
+        stop: Stop { signal: 0, timeout: 0 },
+        critical: false,
+        privileged: false,
+        early: false,
+        stdio: Stdio::Log,
+        limits: Limits { pids: None, files: None, core: None, ..Limits::DEFAULT },
+        volumes: List::EMPTY,
+        network: Network::None,
+        host_pid: false,
+        capabilities: 0,
+        seccomp: Seccomp { base: Base::Own, allow: List::EMPTY, deny: List::EMPTY, refusal: Refusal::Errno },
+    };
 }
 
 /// Whether a set of capabilities has the one with this number.
