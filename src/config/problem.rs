@@ -13,7 +13,7 @@
 use super::form::{Form, Words, halves, split};
 use super::near::nearest;
 use super::schema::Key;
-use super::source::{Sources, Span, char_len};
+use super::source::{Location, Sources, Span, char_len};
 use super::tree::{Kind, NodeId, ROOT, Tree};
 use crate::limits;
 use crate::pack::Packed;
@@ -142,156 +142,203 @@ pub struct Shown<'a> {
     pub(super) problem: Problem,
 }
 
-impl Shown<'_> {
-    fn token(&self) -> &[u8] {
-        self.sources.bytes(self.problem.place)
+impl Show for Shown<'_> {
+    fn show(&self, out: &mut dyn Sink) {
+        Teller { shown: self, out }.tell()
+    }
+}
+
+/// What is being told, and to whom: one thing to pass on.
+struct Teller<'a> {
+    shown: &'a Shown<'a>,
+    out: &'a mut dyn Sink,
+}
+
+impl<'a> Teller<'a> {
+    fn tell(&mut self) {
+        let Problem { place, what, .. } = self.shown.problem;
+        let (sentence, advice) = halves(SENTENCES, what.wrong as u8);
+        let location = self.place(place);
+        self.put(b": ");
+        self.say(sentence);
+        // A long line is shown from a little before the place.
+        let skipped = location.column.saturating_sub(MOST_BEFORE);
+        put!(*self.out, "\n", Right(location.line, 5), " | ");
+        shorten(after(location.text, skipped), MOST_LINE, self.out);
+        self.put(b"\n      | ");
+        for _ in skipped..location.column.saturating_sub(1) {
+            self.put(b" ");
+        }
+        for _ in 0..location.width.clamp(1, MOST_LINE.saturating_sub(MOST_BEFORE)) {
+            self.put(b"^");
+        }
+        self.put(b" ");
+        self.say(advice);
+        self.put(b"\n");
+        self.part();
     }
 
-    fn key(&self, node: NodeId) -> &[u8] {
-        self.sources.bytes(self.tree.node(node).key)
+    #[inline(never)]
+    fn put(&mut self, bytes: &[u8]) {
+        self.out.put(bytes);
     }
 
-    /// Puts a sentence, and in the place of `@t` and its like what they stand for.
-    fn say(&self, sentence: Packed, out: &mut dyn Sink) {
+    /// `/etc/corm.toml:12:1`
+    #[inline(never)]
+    fn place(&mut self, place: Span) -> Location<'a> {
+        let location = self.shown.sources.locate(place);
+        put!(*self.out, location.file, ":", location.line, ":", location.column);
+        location
+    }
+
+    /// The token that is wrong, without its quotes.
+    #[inline(never)]
+    fn token(&self) -> &'a [u8] {
+        plain(self.shown.sources.bytes(self.shown.problem.place))
+    }
+
+    /// A node's key, as it is in the file.
+    #[inline(never)]
+    fn key(&mut self, node: NodeId) {
+        shorten(self.shown.key(node), MOST_QUOTED, self.out);
+    }
+
+    /// A key or value of the config, `like this`.
+    #[inline(never)]
+    fn quoted(&mut self, token: &[u8]) {
+        self.put(b"`");
+        shorten(plain(token), MOST_QUOTED, self.out);
+        self.put(b"`");
+    }
+
+    /// A sentence, and in the place of `@T` and its like what they stand for.
+    #[inline(never)]
+    fn say(&mut self, sentence: Packed) {
         let mut sentence = sentence.0;
-        let What { form, node, .. } = self.problem.what;
+        let Shown { tree, problem: Problem { section, what, .. }, .. } = *self.shown;
+        let What { form, node, .. } = what;
         loop {
             let (words, rest) = split(sentence, b'@');
-            Packed(words).show(out);
+            Packed(words).show(self.out);
             let Some((letter, rest)) = rest.split_first() else { return };
             sentence = rest;
             match letter {
-                b'T' => quoted(self.token(), out),
-                b'F' => form.words().0.show(out),
+                b'T' => self.quoted(self.token()),
+                b'F' => form.words().0.show(self.out),
                 b'A' => {
-                    form.words().1.show(out);
-                    self.list(form.choices(), out);
+                    form.words().1.show(self.out);
+                    self.list(form.choices());
                 }
-                b'V' => out.put(self.tree.node(node).kind.name()),
-                b'I' => self.path(node, out),
-                b'K' => self.known(out),
+                b'V' => self.put(tree.node(node).kind.name()),
+                b'I' => self.path(node),
+                b'K' => match Key::home(self.token()) {
+                    Some(table) => {
+                        self.put(b"it belongs in [workload.NAME");
+                        self.put(if table.is_empty() { b"" } else { b"." });
+                        self.put(table);
+                        self.put(b"]");
+                    }
+                    None => self.list(section.names()),
+                },
                 b'W' => {
-                    let mut names = self.tree.children(node).map(|node| plain(self.key(node)));
-                    if !self.suggest(&mut names, out) {
-                        out.put(b"there is no [workload.NAME] of that name");
+                    let mut names = tree.children(node).map(|node| plain(self.shown.key(node)));
+                    if !self.suggest(&mut names) {
+                        put!(*self.out, "there is no [workload.NAME] of that name");
                     }
                 }
-                b'D' => self.first(node, out),
-                b'C' => self.cycle(node, out),
-                _ => node.0.show(out),
+                b'D' => {
+                    let node = tree.node(node);
+                    let opened = node.kind.is_table() && node.kind != Kind::Inline;
+                    self.place(if opened { node.value } else { node.key });
+                }
+                b'C' => self.cycle(node),
+                _ => node.0.show(self.out),
             }
         }
     }
 
     /// What could be meant, if anything.
-    fn suggest(&self, names: &mut dyn Iterator<Item = &[u8]>, out: &mut dyn Sink) -> bool {
-        let near = nearest(plain(self.token()), names);
+    #[inline(never)]
+    fn suggest(&mut self, names: &mut dyn Iterator<Item = &[u8]>) -> bool {
+        let near = nearest(self.token(), names);
         if let Some(near) = near {
-            put!(*out, "did you mean ");
-            quoted(near, out);
-            put!(*out, "?");
+            put!(*self.out, "did you mean ");
+            self.quoted(near);
+            self.put(b"?");
         }
         near.is_some()
     }
 
     /// What could be meant, or else all there is.
-    fn list(&self, names: Words, out: &mut dyn Sink) {
-        if self.suggest(&mut names.clone(), out) {
+    #[inline(never)]
+    fn list(&mut self, names: Words) {
+        if self.suggest(&mut names.clone()) {
             return;
         }
-        let mut before = "one of ";
+        let mut before: &[u8] = b"one of ";
         for name in names {
-            put!(*out, before, name);
-            before = ", ";
+            self.put(before);
+            self.put(name);
+            before = b", ";
         }
-    }
-
-    /// Where a key is known.
-    fn known(&self, out: &mut dyn Sink) {
-        match Key::home(plain(self.token())) {
-            Some(Some(table)) => put!(*out, "it belongs in [workload.NAME.", table, "]"),
-            Some(None) => put!(*out, "it belongs in [workload.NAME]"),
-            None => self.list(self.problem.section.names(), out),
-        }
-    }
-
-    /// Where a node was defined.
-    fn first(&self, node: NodeId, out: &mut dyn Sink) {
-        let node = self.tree.node(node);
-        let place = if node.kind.is_table() && node.kind != Kind::Inline { node.value } else { node.key };
-        let first = self.sources.locate(place);
-        put!(*out, first.file, ":", first.line, ":", first.column);
     }
 
     /// ` in [workload.web.limits]`, as the keys are written in the file.
-    fn path(&self, table: NodeId, out: &mut dyn Sink) {
-        let mut before = " in [";
-        for depth in 1..=self.tree.node(table).depth {
-            put!(*out, before);
-            visible(self.key(self.tree.ancestor(table, depth)), out);
-            before = ".";
+    #[inline(never)]
+    fn path(&mut self, table: NodeId) {
+        let tree = self.shown.tree;
+        let mut before: &[u8] = b" in [";
+        for depth in 0..tree.node(table).depth {
+            self.put(before);
+            self.key(tree.ancestor(table, depth.saturating_add(1)));
+            before = b".";
         }
-        put!(*out, if table == ROOT { "" } else { "]" });
+        self.put(if table == ROOT { b"" } else { b"]" });
     }
 
     /// `a -> b -> a`, along the marks that the search left.
-    fn cycle(&self, start: NodeId, out: &mut dyn Sink) {
+    #[inline(never)]
+    fn cycle(&mut self, start: NodeId) {
+        let Shown { tree, sources, .. } = *self.shown;
         let mut at = start;
         for _ in 0..limits::WORKLOADS {
-            let node = self.tree.node(at);
-            visible(self.key(at), out);
-            put!(*out, " -> ");
-            let wanted = self.tree.node(NodeId(node.mark.get())).value;
-            match self.tree.find(self.sources, node.parent, wanted) {
+            let node = tree.node(at);
+            self.key(at);
+            self.put(b" -> ");
+            let wanted = tree.node(NodeId(node.mark.get())).value;
+            match tree.find(sources, node.parent, wanted) {
                 Ok(next) if next != start => at = next,
                 _ => break,
             }
         }
-        visible(self.key(start), out);
+        self.key(start);
     }
 
     /// What the machine does without.
-    fn part(&self, out: &mut dyn Sink) {
-        let node = match self.problem.part {
+    fn part(&mut self) {
+        let node = match self.shown.problem.part {
             Part::None => return,
-            Part::Key => return put!(*out, "      = it has no effect\n"),
+            Part::Key => return put!(*self.out, "      = it has no effect\n"),
             Part::Table(node) => node,
             Part::Text(node) => {
-                put!(*out, "      = skipped up to the next [table]\n");
+                put!(*self.out, "      = skipped up to the next [table]\n");
                 node
             }
         };
-        if self.tree.node(node).depth == 2 {
-            put!(*out, "      = ");
-            visible(self.key(self.tree.node(node).parent), out);
-            put!(*out, " ");
-            quoted(self.key(node), out);
-            put!(*out, " is left out\n");
+        let place = self.shown.tree.node(node);
+        if place.depth == 2 {
+            self.put(b"      = ");
+            self.key(place.parent);
+            self.put(b" ");
+            self.quoted(self.shown.key(node));
+            put!(*self.out, " is left out\n");
         }
     }
 }
 
-impl Show for Shown<'_> {
-    fn show(&self, out: &mut dyn Sink) {
-        let location = self.sources.locate(self.problem.place);
-        let (sentence, advice) = halves(SENTENCES, self.problem.what.wrong as u8);
-        put!(*out, location.file, ":", location.line, ":", location.column, ": ");
-        self.say(sentence, out);
-        // A long line is shown from a little before the place.
-        let skipped = location.column.saturating_sub(MOST_BEFORE);
-        put!(*out, "\n", Right(location.line, 5), " | ");
-        shorten(after(location.text, skipped), MOST_LINE, out);
-        put!(*out, "\n      | ");
-        for _ in skipped..location.column.saturating_sub(1) {
-            put!(*out, " ");
-        }
-        for _ in 0..location.width.clamp(1, MOST_LINE.saturating_sub(MOST_BEFORE)) {
-            put!(*out, "^");
-        }
-        put!(*out, " ");
-        self.say(advice, out);
-        put!(*out, "\n");
-        self.part(out);
+impl Shown<'_> {
+    fn key(&self, node: NodeId) -> &[u8] {
+        self.sources.bytes(self.tree.node(node).key)
     }
 }
 
@@ -309,21 +356,9 @@ fn plain(token: &[u8]) -> &[u8] {
     }
 }
 
-/// A key or value of the config, `like this`.
-#[inline(never)]
-fn quoted(token: &[u8], out: &mut dyn Sink) {
-    out.put(b"`");
-    visible(plain(token), out);
-    out.put(b"`");
-}
-
-#[inline(never)]
-fn visible(text: &[u8], out: &mut dyn Sink) {
-    shorten(text, MOST_QUOTED, out);
-}
-
 /// Up to `most` characters of untrusted text; what would move a cursor or is no
 /// UTF-8 becomes a `?`.
+#[inline(never)]
 fn shorten(mut text: &[u8], most: usize, out: &mut dyn Sink) {
     for _ in 0..most {
         let len = char_len(text);

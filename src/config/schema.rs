@@ -124,16 +124,16 @@ impl Key {
     }
 
     /// The section of workloads that has a key of that name: the name of its
-    /// table, if it is not the workload's own.
-    pub fn home(name: &[u8]) -> Option<Option<&'static [u8]>> {
+    /// table, nothing for the workload's own.
+    pub fn home(name: &[u8]) -> Option<&'static [u8]> {
         let (_, first) = STARTS.get(Key::Workload as usize).copied().unwrap_or(END);
         if Key::Workload.key(name).is_some() {
-            return Some(None);
+            return Some(&[]);
         }
         let tables = Key::Workload.names().zip(KEYS.get(first.into()..).unwrap_or(&[]));
         for (table, (_, section)) in tables {
             if Key::Limits <= *section && *section <= Key::Backoff && section.key(name).is_some() {
-                return Some(Some(table));
+                return Some(table);
             }
         }
         None
