@@ -30,7 +30,7 @@ pub enum Tier {
 }
 
 /// Words for the calls of a list.
-pub const SETS: &str = "@strict @default @all";
+pub const SETS: &[u8] = b"@strict @default @all";
 
 /// Slots of a machine: the numbers of calls, and 32-bit ARM's own from [`PRIVATE_SLOT`].
 pub const SLOTS: usize = 480;

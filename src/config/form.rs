@@ -7,7 +7,7 @@ use super::calls::{NATIVE, SETS};
 use crate::limits;
 use crate::pack::Packed;
 use crate::packed;
-use crate::text::has;
+use crate::text::{has, word_index, words};
 
 /// Kinds of value, as bits in the order of [`Kind`](super::tree::Kind).
 pub(super) const TEXT: u8 = 2;
@@ -117,9 +117,8 @@ impl Form {
     }
 
     /// The words to choose from.
-    pub fn choices(self) -> Words {
-        let choice = (self as u8).checked_sub(FIRST_CHOICE);
-        Words(choice.map_or(&[], |choice| line(CHOICES.as_bytes(), choice)))
+    pub fn choices(self) -> &'static [u8] {
+        (self as u8).checked_sub(FIRST_CHOICE).map_or(&[], |choice| line(CHOICES.as_bytes(), choice))
     }
 
     /// Does the text have this form, which is one that is kept?
@@ -134,7 +133,7 @@ impl Form {
             Form::Source => is_path(text) || (is_word(text) && !has(text, b'/')),
             Form::Cpuset => is_cpuset(text),
             Form::Capability => capability(text).is_some(),
-            Form::Call => words(SETS).any(|set| set == text) || NATIVE.find(text).is_some(),
+            Form::Call => is_listed(SETS, text) || NATIVE.find(text).is_some(),
             // It becomes a cgroup, a hostname and a prefix of log lines.
             Form::Workload => {
                 is_made_of(text, b"-", limits::WORKLOAD_NAME - 1)
@@ -148,9 +147,11 @@ impl Form {
                     && !matches!(text, b"." | b"..")
                     && !text.iter().any(|byte| matches!(byte, b'/' | b':'))
             }
-            Form::Mount => is_path(text) && !words("/ /proc /sys /dev").any(|taken| taken == text),
+            Form::Mount => is_path(text) && !is_listed(b"/ /proc /sys /dev", text),
             Form::Volume => {
-                is_path(text) && text != b"/" && !words("/proc /sys /dev").any(|taken| is_within(text, taken))
+                is_path(text)
+                    && text != b"/"
+                    && !words(b"/proc /sys /dev", b' ').any(|taken| is_within(text, taken))
             }
             Form::Variable => !text.is_empty() && !has(text, b'='),
             // Dots or slashes between words.
@@ -167,7 +168,9 @@ impl Form {
     pub fn is_for_later(self, text: &[u8]) -> bool {
         match self {
             Form::Address => text == b"dhcp" || has(text, b':'),
-            Form::Source => words("LABEL= UUID= PARTLABEL= PARTUUID=").any(|label| text.starts_with(label)),
+            Form::Source => {
+                words(b"LABEL= UUID= PARTLABEL= PARTUUID=", b' ').any(|label| text.starts_with(label))
+            }
             Form::RootDirectory => text.ends_with(b".erofs") || text.ends_with(b".squashfs"),
             Form::Interface => text == b"dns",
             _ => false,
@@ -193,8 +196,8 @@ impl Form {
             return self.whole(integer);
         }
         let number = match self {
-            Form::Size | Form::SizeOrMax => with_unit(text, "K M G T", &[1 << 10; 4])?,
-            Form::Duration | Form::Wait => with_unit(text, "ms s m h", &[1, 1000, 60, 60])?,
+            Form::Size | Form::SizeOrMax => with_unit(text, b"K M G T", &[1 << 10; 4])?,
+            Form::Duration | Form::Wait => with_unit(text, b"ms s m h", &[1, 1000, 60, 60])?,
             Form::Cpu => cpu(text)?,
             Form::Signal => signal(text)?,
             Form::User => fields(text, b":", 32)?,
@@ -238,24 +241,9 @@ impl Form {
     }
 }
 
-/// Words with spaces between them; a second space is their end.
-#[inline(never)]
-pub(crate) fn words(list: &'static str) -> Words {
-    Words(list.as_bytes())
-}
-
-#[derive(Clone)]
-pub(crate) struct Words(&'static [u8]);
-
-impl Iterator for Words {
-    type Item = &'static [u8];
-
-    #[inline(never)]
-    fn next(&mut self) -> Option<&'static [u8]> {
-        let (word, rest) = split(self.0, b' ');
-        self.0 = rest;
-        Some(word).filter(|word| !word.is_empty())
-    }
+/// Is it one of these words?
+fn is_listed(list: &[u8], word: &[u8]) -> bool {
+    word_index(list, b' ', word).is_some()
 }
 
 /// What is before and after that byte.
@@ -313,9 +301,9 @@ fn decimal(mut text: &[u8]) -> Option<u64> {
 }
 
 /// A number with one of these units, each of which is so many of the one before it.
-fn with_unit(mut text: &[u8], units: &'static str, steps: &[u16]) -> Option<u64> {
+fn with_unit(mut text: &[u8], units: &[u8], steps: &[u16]) -> Option<u64> {
     let mut number = take(&mut text)?;
-    for (unit, step) in words(units).zip(steps) {
+    for (unit, step) in words(units, b' ').zip(steps) {
         number = number.checked_mul(u64::from(*step))?;
         if unit == text {
             return Some(number);
@@ -356,7 +344,7 @@ const LAST: u64 = 64;
 /// A signal's number. SIGRTMIN is 34, as glibc, systemd and busybox count.
 fn signal(text: &[u8]) -> Option<u64> {
     let name = text.strip_prefix(b"SIG").unwrap_or(text);
-    if let Some(index) = words(SIGNALS).position(|known| known == name) {
+    if let Some(index) = word_index(SIGNALS.as_bytes(), b' ', name) {
         return u64::try_from(index.saturating_add(1)).ok();
     }
     let (number, rest) = match name.split_at_checked(5)? {
@@ -374,7 +362,7 @@ fn signal(text: &[u8]) -> Option<u64> {
 }
 
 /// Capabilities 0 to 40, as capabilities(7) has them without their CAP_.
-const CAPABILITIES: &str = "chown dac-override dac-read-search fowner fsetid kill setgid setuid setpcap \
+const CAPABILITIES: &[u8] = b"chown dac-override dac-read-search fowner fsetid kill setgid setuid setpcap \
     linux-immutable net-bind-service net-broadcast net-admin net-raw ipc-lock ipc-owner sys-module sys-rawio \
     sys-chroot sys-ptrace sys-pacct sys-admin sys-boot sys-nice sys-resource sys-time sys-tty-config mknod \
     lease audit-write audit-control setfcap mac-override mac-admin syslog wake-alarm block-suspend audit-read \
@@ -392,7 +380,7 @@ pub(super) fn capability(text: &[u8]) -> Option<u8> {
         None => known == byte,
     };
     let is = |known: &[u8]| known.len() == name.len() && known.iter().zip(name).all(same);
-    words(CAPABILITIES).zip(0..).find(|(known, _)| is(known)).map(|(_, number)| number)
+    words(CAPABILITIES, b' ').zip(0..).find(|(known, _)| is(known)).map(|(_, number)| number)
 }
 
 /// Numbers of so many bits with these bytes between them, put together to one.

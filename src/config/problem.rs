@@ -10,14 +10,14 @@
 //!       = workload `web` is left out
 //! ```
 
-use super::form::{Form, Words, halves, split};
+use super::form::{Form, halves, split};
 use super::near::nearest;
 use super::schema::Key;
 use super::source::{Location, Sources, Span, char_len};
 use super::tree::{Kind, NodeId, ROOT, Tree};
 use crate::limits;
 use crate::pack::Packed;
-use crate::text::{Right, Show, Sink};
+use crate::text::{Right, Show, Sink, words};
 use crate::{packed, put};
 
 /// Whoever wants to know what is wrong with a config.
@@ -271,12 +271,12 @@ impl<'a> Teller<'a> {
 
     /// What could be meant, or else all there is.
     #[inline(never)]
-    fn list(&mut self, names: Words) {
-        if self.suggest(&mut names.clone()) {
+    fn list(&mut self, names: &'static [u8]) {
+        if self.suggest(&mut words(names, b' ')) {
             return;
         }
         let mut before: &[u8] = b"one of ";
-        for name in names {
+        for name in words(names, b' ') {
             self.put(before);
             self.put(name);
             before = b", ";

@@ -23,7 +23,7 @@ use super::tree::{NOWHERE, NodeId, ROOT, Tree};
 use super::types::*;
 use super::{graph, users};
 use crate::limits;
-use crate::text::Text;
+use crate::text::{Text, word_index};
 use heapless::Vec;
 
 /// What came of reading a config.
@@ -401,8 +401,8 @@ impl Reader<'_> {
         } else if form.is_kept() {
             Some(self.value).filter(|_| form.is_fine(bytes))
         } else {
-            let choice = form.choices().zip(0..).find(|(choice, _)| *choice == bytes);
-            choice.map(|(_, index)| index).or_else(|| form.number(bytes))
+            let choice = word_index(form.choices(), b' ', bytes).map(|index| index as u64);
+            choice.or_else(|| form.number(bytes))
         };
         if !form.is_kept() {
             self.config.strings.truncate(before);

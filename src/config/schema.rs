@@ -6,7 +6,8 @@
 //! explains each key is here too, in a second table that nothing on the device
 //! refers to, so the linker drops it there.
 
-use super::form::{Form, Words, words};
+use super::form::{Form, line};
+use crate::text::{word_index, words};
 
 /// What a key is to the reader: where its value is kept until the part of the
 /// config it is in is complete. Their order is used: the first ones are also the
@@ -111,26 +112,29 @@ impl Key {
     }
 
     /// The names of a section's keys.
-    pub fn names(self) -> Words {
-        let (names, _) = STARTS.get(self as usize).copied().unwrap_or(END);
-        words(NAMES.get(usize::from(names)..).unwrap_or(""))
+    pub fn names(self) -> &'static [u8] {
+        line(NAMES.as_bytes(), self as u8)
     }
 
     /// The section's key with that name: the form of its value, and what it is.
     pub fn key(self, name: &[u8]) -> Option<(Form, Key)> {
-        let (_, keys) = STARTS.get(self as usize).copied().unwrap_or(END);
-        let index = self.names().position(|known| known == name)?;
-        KEYS.get(index.saturating_add(keys.into())).copied()
+        let index = word_index(self.names(), b' ', name)?;
+        KEYS.get(index.saturating_add(self.first())).copied()
+    }
+
+    /// Where the section's keys start in [`KEYS`].
+    fn first(self) -> usize {
+        STARTS.get(self as usize).copied().unwrap_or(0).into()
     }
 
     /// The section of workloads that has a key of that name: the name of its
     /// table, nothing for the workload's own.
     pub fn home(name: &[u8]) -> Option<&'static [u8]> {
-        let (_, first) = STARTS.get(Key::Workload as usize).copied().unwrap_or(END);
         if Key::Workload.key(name).is_some() {
             return Some(&[]);
         }
-        let tables = Key::Workload.names().zip(KEYS.get(first.into()..).unwrap_or(&[]));
+        let keys = KEYS.get(Key::Workload.first()..).unwrap_or(&[]);
+        let tables = words(Key::Workload.names(), b' ').zip(keys);
         for (table, (_, section)) in tables {
             if Key::Limits <= *section && *section <= Key::Backoff && section.key(name).is_some() {
                 return Some(table);
@@ -144,8 +148,8 @@ macro_rules! sections {
     ($($section:ident $title:literal { $($name:literal $form:ident $key:ident, $help:literal;)* })*) => {
         const SECTIONS: usize = [$(Key::$section),*].len();
 
-        /// All names, each with a space behind it, and one more behind each section.
-        const NAMES: &str = concat!($($($name, " ",)* " "),*);
+        /// All names, each with a space behind it, a line a section.
+        const NAMES: &str = concat!($($($name, " ",)* "\n"),*);
 
         /// The same keys' forms, and what they are.
         static KEYS: &[(Form, Key)] = &[$($((Form::$form, Key::$key),)*)*];
@@ -167,28 +171,22 @@ macro_rules! sections {
     };
 }
 
-/// Where each section starts in [`NAMES`] and in [`KEYS`].
-static STARTS: [(u16, u8); SECTIONS] = {
-    let mut starts = [END; SECTIONS];
+/// Where each section starts in [`KEYS`].
+static STARTS: [u8; SECTIONS] = {
+    let mut starts = [0; SECTIONS];
     let names = NAMES.as_bytes();
     let (mut section, mut key, mut at) = (0, 0, 0);
     while section < SECTIONS {
-        starts[section] = (at as u16, key);
-        while names[at] != b' ' {
-            while names[at] != b' ' {
-                at += 1;
-            }
+        starts[section] = key;
+        while names[at] != b'\n' {
+            key += (names[at] == b' ') as u8;
             at += 1;
-            key += 1;
         }
         at += 1;
         section += 1;
     }
     starts
 };
-
-/// Where there is no section.
-const END: (u16, u8) = (u16::MAX, 0);
 
 sections! {
     Top "The tables" {

@@ -5,8 +5,9 @@
 
 use super::say::Level;
 use super::{AS_IS, Init, Kind, Place, STOP, TSTP, TTIN, TTOU, persona};
-use crate::config::form::{self, Form};
+use crate::config::form::Form;
 use crate::sys::{Args, process};
+use crate::text::word_index;
 
 /// The options of an argument list, one by one.
 pub(super) struct Options {
@@ -354,7 +355,7 @@ const LIMITS: &str = "cpu fsize data stack core rss nproc nofile memlock as lock
 #[inline(never)]
 pub(super) fn limit(text: &[u8]) -> Option<(u32, u64, u64)> {
     let (name, values) = split(text, b'=')?;
-    let resource = form::words(LIMITS).position(|known| known == name)?;
+    let resource = word_index(LIMITS.as_bytes(), b' ', name)?;
     let (soft, hard) = split(values, b':').unwrap_or((values, values));
     let value = |text| if text == b"unlimited" { Some(u64::MAX) } else { Form::SizeOrMax.number(text) };
     let (soft, hard) = (value(soft)?, value(hard)?);

@@ -16,12 +16,12 @@
 //! A message leaves in one write(2), so that it does not mix with the child's.
 
 use super::{Init, Kind};
-use crate::config::form::{self, SIGNALS};
+use crate::config::form::SIGNALS;
 use crate::control::Output;
 use crate::limits;
 use crate::put;
 use crate::sys::{BorrowedFd, Errno, process};
-use crate::text::{Show, Sink, Text};
+use crate::text::{Show, Sink, Text, words};
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub(super) enum Level {
@@ -66,7 +66,7 @@ impl Init {
                 3 => other.show(out),
                 4 => {
                     out.put(b"SIG");
-                    form::words(SIGNALS)
+                    words(SIGNALS.as_bytes(), b' ')
                         .nth(usize::from(number as u8).wrapping_sub(1))
                         .unwrap_or(b"RT")
                         .show(out);
