@@ -124,44 +124,39 @@ impl Form {
     /// Does the text have this form, which is one that is kept?
     #[inline(never)]
     pub fn is_fine(self, text: &[u8]) -> bool {
-        match self {
-            Form::Name | Form::Option => is_word(text),
+        let has_shape = match self {
+            Form::Name | Form::Option | Form::Interface | Form::Sysctl => is_word(text),
+            Form::Path | Form::RootDirectory | Form::Device | Form::Mount | Form::Volume => is_path(text),
             Form::Module => is_made_of(text, b"-_", usize::MAX),
             Form::Hostname => is_made_of(text, b"-.", limits::HOSTNAME),
-            Form::Path | Form::RootDirectory => is_path(text),
-            Form::Device => is_path(text) && text.starts_with(b"/dev/"),
-            Form::Source => is_path(text) || (is_word(text) && !has(text, b'/')),
-            Form::Cpuset => is_cpuset(text),
-            Form::Capability => capability(text).is_some(),
-            Form::Call => is_listed(SETS, text) || NATIVE.find(text).is_some(),
-            // It becomes a cgroup, a hostname and a prefix of log lines.
-            Form::Workload => {
-                is_made_of(text, b"-", limits::WORKLOAD_NAME - 1)
-                    && !text.iter().any(u8::is_ascii_uppercase)
-                    && text != b"init"
-            }
-            // As the kernel's dev_valid_name() has it; IFNAMSIZ is 16.
-            Form::Interface => {
-                is_word(text)
-                    && text.len() < 16
-                    && !matches!(text, b"." | b"..")
-                    && !text.iter().any(|byte| matches!(byte, b'/' | b':'))
-            }
-            Form::Mount => is_path(text) && !is_listed(b"/ /proc /sys /dev", text),
-            Form::Volume => {
-                is_path(text)
-                    && text != b"/"
-                    && !words(b"/proc /sys /dev", b' ').any(|taken| is_within(text, taken))
-            }
-            Form::Variable => !text.is_empty() && !has(text, b'='),
-            // Dots or slashes between words.
-            Form::Sysctl => {
-                is_word(text)
-                    && text.len() < limits::PATH / 2
-                    && text.split(|byte| matches!(byte, b'.' | b'/')).all(|part| !part.is_empty())
-            }
+            Form::Workload => is_made_of(text, b"-", limits::WORKLOAD_NAME - 1),
             _ => true,
-        }
+        };
+        has_shape
+            && match self {
+                Form::Device => text.starts_with(b"/dev/"),
+                Form::Source => is_path(text) || (is_word(text) && !has(text, b'/')),
+                Form::Cpuset => is_cpuset(text),
+                Form::Capability => capability(text).is_some(),
+                Form::Call => is_listed(SETS, text) || NATIVE.find(text).is_some(),
+                // It becomes a cgroup, a hostname and a prefix of log lines.
+                Form::Workload => !text.iter().any(u8::is_ascii_uppercase) && text != b"init",
+                // As the kernel's dev_valid_name() has it; IFNAMSIZ is 16.
+                Form::Interface => {
+                    text.len() < 16 && !is_listed(b". ..", text) && !has(text, b'/') && !has(text, b':')
+                }
+                Form::Mount => !is_listed(b"/ /proc /sys /dev", text),
+                Form::Volume => {
+                    text != b"/" && !words(b"/proc /sys /dev", b' ').any(|taken| is_within(text, taken))
+                }
+                Form::Variable => !text.is_empty() && !has(text, b'='),
+                // Dots or slashes between words.
+                Form::Sysctl => {
+                    text.len() < limits::PATH / 2
+                        && text.split(|byte| matches!(byte, b'.' | b'/')).all(|part| !part.is_empty())
+                }
+                _ => true,
+            }
     }
 
     /// Does a later version take what this one does not?
