@@ -185,7 +185,10 @@ pub(super) fn integer(token: &[u8]) -> Result<i64, Wrong> {
 
 /// What a token that is no integer was meant to be.
 pub(super) fn misread(token: &[u8]) -> Wrong {
-    let signed = token.strip_prefix(b"-").or_else(|| token.strip_prefix(b"+")).unwrap_or(token);
+    let signed = match token {
+        [b'-' | b'+', rest @ ..] => rest,
+        _ => token,
+    };
     match signed {
         b"inf" | b"nan" => Wrong::Float,
         [b'0'..=b'9', ..] => {

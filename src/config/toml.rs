@@ -13,11 +13,13 @@
 //! Tables of the same name in two files are one table; in one file they are the
 //! error TOML says they are.
 
+use super::form::split;
 use super::problem::{What, Wrong};
 use super::source::{File, Sources, Span, char_len};
 use super::token;
 use super::tree::{Kind, NodeId, ROOT, Slot, Tree};
 use crate::limits;
+use crate::text::word_index;
 
 /// `None`: something is [`wrong`](Parser::wrong).
 type Parsed<T> = Option<T>;
@@ -80,14 +82,14 @@ impl<'a> Parser<'a> {
         let node = self.tree.node(damaged);
         node.damaged.set(node.depth == 2);
         self.table = ROOT;
-        while let Some(newline) = self.rest().iter().position(|byte| *byte == b'\n') {
-            self.bump(newline.saturating_add(1));
+        while self.at < self.text.len() {
+            let (line, _) = split(self.rest(), b'\n');
+            self.bump(line.len().saturating_add(1));
             self.space();
             if looks_like_header(self.rest()) {
-                return damaged;
+                break;
             }
         }
-        self.at = self.text.len();
         damaged
     }
 
@@ -270,7 +272,7 @@ impl<'a> Parser<'a> {
         self.bump(len);
         match token {
             b"" => self.fail_here(Wrong::Value),
-            b"true" | b"false" => Some(Kind::Boolean),
+            _ if word_index(b"true false", b' ', token).is_some() => Some(Kind::Boolean),
             _ => match token::integer(token) {
                 Ok(_) => Some(Kind::Integer),
                 Err(Wrong::Integer) => self.fail_since(start, token::misread(token)),
@@ -441,8 +443,7 @@ fn run(text: &[u8], like: impl Fn(u8) -> bool) -> usize {
 
 /// `[…]` and at most a comment behind it. Elements of an array end in a comma.
 fn looks_like_header(text: &[u8]) -> bool {
-    let line = text.get(..run(text, |byte| byte != b'\n')).unwrap_or(text);
-    let end = line.iter().position(|byte| *byte == b']').unwrap_or(line.len());
-    let after = line.get(end.saturating_add(1)..).unwrap_or(b"-").trim_ascii();
-    line.starts_with(b"[") && (after.is_empty() || after.starts_with(b"#"))
+    let (line, _) = split(text, b'\n');
+    let (header, after) = split(line, b']');
+    line.starts_with(b"[") && header.len() < line.len() && matches!(after.trim_ascii(), [] | [b'#', ..])
 }
