@@ -94,11 +94,20 @@ pub fn install(packages: &[&str]) -> Result<()> {
     if command::run(&mut install()).is_ok() {
         return Ok(());
     }
-    say::doing("Updating", "the package lists, for that may be why (apt-get update)");
+    update()?;
+    command::run(&mut install())
+}
+
+/// Fetches the package lists of this computer's own distribution anew.
+pub fn update() -> Result<()> {
+    let Some(prefix) = root_prefix() else {
+        bail!("not root and no sudo, so this has to be done by hand first:\n\n    apt-get update\n");
+    };
+    say::aloud("Updating", "the package lists, for they may be why (apt-get update)");
     if let Err(error) = command::run(apt_get(&prefix).args(["update", "-q"])) {
         say::warning(format!("{error}: going on with the lists there are"));
     }
-    command::run(&mut install())
+    Ok(())
 }
 
 fn apt_get(prefix: &[&str]) -> Command {

@@ -60,16 +60,24 @@ pub fn find(arch: Arch) -> Result<Toolchain> {
             ),
         );
     }
-    host::install(&DEBIAN_PACKAGES).with_context(|| {
-        format!(
-            "no compiler here can build for {triple}. Either of these helps:\n\
-             \x20   rustup target add {triple}\n\
-             \x20   rustup component add rust-src      (and corm's `core` is built from it)\n\
-             \x20   apt-get install {}",
-            DEBIAN_PACKAGES.join(" "),
-            triple = arch.triple(),
-        )
-    })?;
+    let install = || {
+        host::install(&DEBIAN_PACKAGES).with_context(|| {
+            format!(
+                "no compiler here can build for {triple}. Either of these helps:\n\
+                 \x20   rustup target add {triple}\n\
+                 \x20   rustup component add rust-src      (and corm's `core` is built from it)\n\
+                 \x20   apt-get install {}",
+                DEBIAN_PACKAGES.join(" "),
+                triple = arch.triple(),
+            )
+        })
+    };
+    install()?;
+    if debian().is_none() {
+        // Lists of some months ago know an older compiler, and apt installs that without a word.
+        host::update()?;
+        install()?;
+    }
     debian().with_context(|| {
         format!(
             "{DEBIAN_RUSTC} is older than {}.{} or lacks the library sources, although {} are installed",
