@@ -78,6 +78,9 @@ const INTRODUCE_AFTER: u64 = 20;
 
 impl Init {
     fn begin(&mut self) {
+        if self.found.container {
+            self.state.supervisor.is_in_container();
+        }
         self.watch(self.signals.borrow(), Interest::Readable, Source::Signals);
         if let Err(failure) = cgroup::delegate() {
             error!(failure);
@@ -216,7 +219,10 @@ impl Init {
                         Because::GaveUp(id) | Because::ExitWith(id) => Some(self.name(id)),
                         Because::Asked | Because::BootFailed => None,
                     },
-                    MachineNote::None | MachineNote::EndChanged { .. } | MachineNote::Impatient => None,
+                    MachineNote::None
+                    | MachineNote::EndChanged { .. }
+                    | MachineNote::Impatient
+                    | MachineNote::Braked { .. } => None,
                 };
                 match whose {
                     Some(name) => say!(note.level(), note, " (", name, ")"),
