@@ -21,7 +21,7 @@ use crate::supervise::{Action, Because, End, Event, MachineNote, Note, Report};
 use crate::sys::cell::TakeOnce;
 use crate::sys::event::{self, Interest};
 use crate::sys::{BorrowedFd, OwnedFd, children, clock, pages};
-use crate::{cgroup, end, error, info, sandbox, say, warn};
+use crate::{cgroup, end, error, info, log, sandbox, say, warn};
 use signals::Wish;
 use state::{Source, State};
 
@@ -110,6 +110,7 @@ impl Init {
             Ok(children::Side::Child) => {
                 // A child that cannot unblock its signals still works.
                 let _ = event::unblock_all_signals();
+                log::take_time();
                 crate::sys::process::exit(boot::late(self.config, &self.found))
             }
             Ok(children::Side::Parent(pid)) => self.state.late = Some(pid),
