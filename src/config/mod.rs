@@ -35,7 +35,7 @@ mod tree;
 mod types;
 mod users;
 
-pub use form::SIGNALS;
+pub use form::{SIGNALS, granted};
 pub use problem::{Report, Shown};
 pub use read::{Outcome, read};
 pub use source::{Full, Location, Sources, Span};
