@@ -86,6 +86,12 @@ pub fn kill(config: &Config, id: WorkloadId) -> Result<(), Errno> {
     fs::write_file(BorrowedFd::CWD, c_str(&mut path(config, id, "/cgroup.kill"))?, b"1")
 }
 
+/// Has everything in a workload's cgroup stand still, or go on.
+pub fn freeze(config: &Config, id: WorkloadId, frozen: bool) -> Result<(), Errno> {
+    let value: &[u8] = if frozen { b"1" } else { b"0" };
+    fs::write_file(BorrowedFd::CWD, c_str(&mut path(config, id, "/cgroup.freeze"))?, value)
+}
+
 /// Whether any process is in a workload's cgroup.
 pub fn is_populated(config: &Config, id: WorkloadId) -> bool {
     number(config, id, "/cgroup.events", b"populated").is_some_and(|populated| populated != 0)
