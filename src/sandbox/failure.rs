@@ -6,7 +6,7 @@
 //! it is printed, and then says what corm was doing, to what, what the kernel
 //! answered and, where it is known, what to do about it.
 
-use super::plan::{self, Rlimit, Step};
+use super::plan::{Rlimit, Step};
 use crate::cgroup;
 use crate::config::{Config, Root, VolumeSource, Workload, WorkloadId};
 use crate::pack::{self, Packed};
@@ -49,7 +49,11 @@ operations! {
     Devices "make its /dev"
     Descriptors "open what its start needs"
     Clone "make its process in its namespaces and cgroup"
+    Users "map the ids of its user namespace"
+    VolumeUsers "make \x01 a volume it may write to"
+    Rlimit "set its limit \x01"
     // The child's half.
+    Wait "wait for corm"
     Session "begin its session"
     CgroupNamespace "make its cgroup namespace"
     Hostname "set its hostname to \x01"
@@ -64,7 +68,6 @@ operations! {
     Volume "mount a volume on \x02"
     Pivot "make \x03 its /"
     Stdio "set up its stdin, stdout and stderr"
-    Rlimit "set its limit \x01"
     Rights "set its capabilities"
     User "give it its user and group"
     Keyring "give it a keyring"
@@ -91,9 +94,11 @@ remedies! {
     Root ELOOP "no part of the path may be a symlink, which a workload could have put there"
     VolumeSource ELOOP "no part of the path may be a symlink, which a workload could have put there"
     Clone EAGAIN "its pids limit is reached"
+    Clone EINVAL "this kernel lacks one of the namespaces"
     Clone ENOSPC "a limit in /proc/sys/user is reached"
     Clone EBUSY "its cgroup has cgroups of its own below it"
     Clone ENOSYS "corm needs Linux 5.15"
+    VolumeUsers EINVAL "its filesystem cannot map ids: give the directory to the ids that `corm check` shows, use another filesystem, or name its `user`"
     AttachRoot ENOTDIR "it must be a directory"
     Proc ENOENT "create the directories proc and dev there"
     Proc ENOTDIR "it must be a directory there, not a symlink"
@@ -208,9 +213,11 @@ impl<'c> Shown<'c> {
         let volume = config.volumes(workload.volumes).get(index);
         match (self.failure.what, volume.map(|volume| volume.source)) {
             (What::Volume, _) => volume.map_or(c"?", |volume| config.c_str(volume.target)),
-            (What::VolumeSource, Some(VolumeSource::Directory { source, .. })) => config.c_str(source),
+            (What::VolumeSource | What::VolumeUsers, Some(VolumeSource::Directory { source, .. })) => {
+                config.c_str(source)
+            }
             (What::Limit, _) => cgroup::limit_name(index),
-            (What::Rlimit, _) => RLIMITS.get(index).map_or(c"?", |(_, name)| name),
+            (What::Rlimit, _) => RLIMITS.get(index).map_or(c"?", |name| name),
             (What::Hostname | What::Cgroup, _) => config.c_str(workload.name),
             (What::Directory, _) => workload.directory.map_or(c"/", |path| config.c_str(path)),
             _ => command(config, workload),
@@ -252,21 +259,15 @@ pub(super) fn command<'c>(config: &'c Config, workload: &Workload) -> &'c CStr {
     config.words(workload.command).first().map_or(c"", |program| config.c_str(*program))
 }
 
-static RLIMITS: [(Rlimit, &CStr); plan::Rlimit::ALL.len()] = [
-    (Rlimit::Files, c"files"),
-    (Rlimit::Core, c"core"),
-    (Rlimit::Stack, c"stack"),
-    (Rlimit::LockedMemory, c"locked-memory"),
-    (Rlimit::FileSize, c"file-size"),
-];
+/// In the order of [`Rlimit::ALL`].
+static RLIMITS: [&CStr; Rlimit::ALL.len()] = [c"files", c"core", c"stack", c"locked-memory", c"file-size"];
 
 fn what(step: Step) -> (What, u16) {
     let what = match step {
         Step::Volume(index) => return (What::Volume, index),
-        Step::Limit(limit) => {
-            let row = RLIMITS.iter().zip(0u16..).find(|((it, _), _)| *it == limit);
-            return (What::Rlimit, row.map_or(u16::MAX, |(_, index)| index));
-        }
+        Step::Wait => What::Wait,
+        // The first row is of open files.
+        Step::FewFiles => What::Rlimit,
         Step::Session => What::Session,
         Step::CgroupNamespace => What::CgroupNamespace,
         Step::Hostname => What::Hostname,
@@ -285,7 +286,7 @@ fn what(step: Step) -> (What, u16) {
         | Step::Capabilities
         | Step::NoNewPrivileges
         | Step::DieWithParent => What::Rights,
-        Step::Groups | Step::Gid | Step::Uid => What::User,
+        Step::NamespaceRoot | Step::Groups | Step::Gid | Step::Uid => What::User,
         Step::Keyring => What::Keyring,
         Step::CloseOnExec => What::CloseOnExec,
         Step::Directory => What::Directory,

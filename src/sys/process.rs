@@ -202,13 +202,18 @@ pub fn ignore(signal: u8, yes: bool) -> bool {
     result.is_ok() && old.first().is_some_and(|handler| *handler as usize == libc::SIG_IGN)
 }
 
-/// prlimit64(2) on the caller: both the soft and the hard limit.
-pub fn set_limit(resource: Resource, value: u64) -> Result<(), Errno> {
-    set_limits(resource as u32, value, value)
+/// prlimit64(2): both the soft and the hard limit of a process; 0 is the caller.
+/// EPERM: to raise a hard limit takes CAP_SYS_RESOURCE on the machine.
+pub fn set_limit(pid: u32, resource: Resource, value: u64) -> Result<(), Errno> {
+    limit(pid, resource as u32, value, value)
 }
 
 /// prlimit64(2) on the caller, a resource by its number.
 pub fn set_limits(resource: u32, soft: u64, hard: u64) -> Result<(), Errno> {
+    limit(0, resource, soft, hard)
+}
+
+fn limit(pid: u32, resource: u32, soft: u64, hard: u64) -> Result<(), Errno> {
     /// struct rlimit64.
     #[repr(C)]
     struct Limit {
@@ -218,7 +223,7 @@ pub fn set_limits(resource: u32, soft: u64, hard: u64) -> Result<(), Errno> {
     let limit = Limit { soft, hard };
     let no_old = ptr::null::<Limit>();
     // SAFETY: `limit` is readable as a struct rlimit64; no old limit is asked for.
-    unsafe { call!(prlimit64, 0, resource, &raw const limit, no_old) }.map(drop)
+    unsafe { call!(prlimit64, pid, resource, &raw const limit, no_old) }.map(drop)
 }
 
 /// RLIMIT_*, the same on the three architectures.
