@@ -12,7 +12,7 @@ use super::failure;
 use super::plan::{self, Step};
 use super::settle;
 use super::trees::{self, Trees};
-use crate::config::{Config, VolumeSource, Workload};
+use crate::config::{Config, Limit, VolumeSource, Workload};
 use crate::limits;
 use crate::put;
 use crate::sys::fs::{self, Open};
@@ -128,7 +128,9 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             process::set_umask(0o022);
             Ok(())
         }
-        Step::FewFiles => settle::limit(0, plan::Rlimit::Files, &workload.limits, 0),
+        Step::FewFiles => config
+            .setting(workload, Limit::Files)
+            .map_or(Ok(()), |files| settle::set_limit(process::SELF, Limit::Files, files)),
         Step::BoundingSet => {
             credentials::keep_bounding(workload.capabilities)?;
             // Without any, an empty bounding set says all that these bits would.

@@ -6,9 +6,8 @@
 //! it is printed, and then says what corm was doing, to what, what the kernel
 //! answered and, where it is known, what to do about it.
 
-use super::plan::{Rlimit, Step};
-use crate::cgroup;
-use crate::config::{Config, Root, VolumeSource, Workload, WorkloadId};
+use super::plan::Step;
+use crate::config::{Config, Limit, Root, VolumeSource, Workload, WorkloadId};
 use crate::pack::{self, Packed};
 use crate::sys::Errno;
 use crate::text::{self, Show, Sink};
@@ -51,7 +50,6 @@ operations! {
     Clone "make its process in its namespaces and cgroup"
     Users "map the ids of its user namespace"
     VolumeUsers "make \x01 a volume it may write to"
-    Rlimit "set its limit \x01"
     // The child's half.
     Wait "wait for corm"
     Session "begin its session"
@@ -88,7 +86,9 @@ macro_rules! remedies {
 }
 
 remedies! {
-    Limit ENOENT "this machine has no such cgroup controller"
+    Limit ENOENT "this machine has no such cgroup controller, or its device is not there"
+    Limit ENODEV "it is not on a disk"
+    Limit EPERM "this takes a right that corm does not have here"
     Limit EINVAL "the kernel does not take this value"
     Limit ERANGE "the kernel does not take this value"
     Root ELOOP "no part of the path may be a symlink, which a workload could have put there"
@@ -207,21 +207,21 @@ fn named(root: &CStr) -> &CStr {
 
 impl<'c> Shown<'c> {
     /// What it was done to.
-    fn object(&self) -> &'c CStr {
+    fn object(&self) -> &'c [u8] {
         let (config, index) = (self.config, usize::from(self.failure.index));
-        let Some(workload) = self.workload else { return c"?" };
+        let Some(workload) = self.workload else { return b"?" };
         let volume = config.volumes(workload.volumes).get(index);
-        match (self.failure.what, volume.map(|volume| volume.source)) {
+        let name = match (self.failure.what, volume.map(|volume| volume.source)) {
             (What::Volume, _) => volume.map_or(c"?", |volume| config.c_str(volume.target)),
             (What::VolumeSource | What::VolumeUsers, Some(VolumeSource::Directory { source, .. })) => {
                 config.c_str(source)
             }
-            (What::Limit, _) => cgroup::limit_name(index),
-            (What::Rlimit, _) => RLIMITS.get(index).map_or(c"?", |name| name),
+            (What::Limit, _) => return Limit::ALL.get(index).map_or(b"?", |limit| limit.name()),
             (What::Hostname | What::Cgroup, _) => config.c_str(workload.name),
             (What::Directory, _) => workload.directory.map_or(c"/", |path| config.c_str(path)),
             _ => command(config, workload),
-        }
+        };
+        name.to_bytes()
     }
 }
 
@@ -259,15 +259,11 @@ pub(super) fn command<'c>(config: &'c Config, workload: &Workload) -> &'c CStr {
     config.words(workload.command).first().map_or(c"", |program| config.c_str(*program))
 }
 
-/// In the order of [`Rlimit::ALL`].
-static RLIMITS: [&CStr; Rlimit::ALL.len()] = [c"files", c"core", c"stack", c"locked-memory", c"file-size"];
-
 fn what(step: Step) -> (What, u16) {
     let what = match step {
         Step::Volume(index) => return (What::Volume, index),
+        Step::FewFiles => return (What::Limit, Limit::Files as u16),
         Step::Wait => What::Wait,
-        // The first row is of open files.
-        Step::FewFiles => What::Rlimit,
         Step::Session => What::Session,
         Step::CgroupNamespace => What::CgroupNamespace,
         Step::Hostname => What::Hostname,

@@ -16,7 +16,7 @@
 //! - signals are let in late, so that one which comes early meets the program;
 //! - the seccomp filter is last, because the child would have to ask it too.
 
-use crate::config::{Base, Config, Limits, Network, Root, User, Workload};
+use crate::config::{Base, Config, Limit, Network, Root, User, Workload};
 use crate::limits;
 use heapless::Vec;
 
@@ -84,34 +84,8 @@ pub enum Step {
     Execute,
 }
 
-/// The limits of setrlimit(2) that a config can name.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Rlimit {
-    Files,
-    Core,
-    Stack,
-    LockedMemory,
-    FileSize,
-}
-
-impl Rlimit {
-    /// Until [`Step::FewFiles`] the child may open as many as this.
-    pub const FILES: u64 = 256;
-
-    pub const ALL: [Rlimit; 5] =
-        [Rlimit::Files, Rlimit::Core, Rlimit::Stack, Rlimit::LockedMemory, Rlimit::FileSize];
-
-    /// What the config says about it; `None`: as the machine has it.
-    pub fn value(self, limits: &Limits) -> Option<u64> {
-        match self {
-            Rlimit::Files => limits.files.map(u64::from),
-            Rlimit::Core => limits.core,
-            Rlimit::Stack => limits.stack,
-            Rlimit::LockedMemory => limits.locked_memory,
-            Rlimit::FileSize => limits.file_size,
-        }
-    }
-}
+/// Until [`Step::FewFiles`] the child may open as many as this.
+pub const FILES: u64 = 256;
 
 /// New namespaces that the child is born into. The cgroup namespace is not
 /// among them: clone3(2) would root it in the parent's cgroup, so it is a step.
@@ -184,7 +158,7 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         && add(true, Step::Stdio)
         && add(circumstances.terminal, Step::ControllingTerminal)
         && add(true, Step::Umask)
-        && add(Rlimit::Files.value(&workload.limits).is_some_and(|files| files < Rlimit::FILES), Step::FewFiles)
+        && add(config.setting(workload, Limit::Files).is_some_and(|files| files < FILES), Step::FewFiles)
         && add(walls, Step::BoundingSet)
         && add(ids.is_some() && !circumstances.keeps_groups, Step::Groups)
         && add(ids.is_some(), Step::Gid)

@@ -17,15 +17,14 @@
 //!   to, or the start fails.
 
 use super::failure::{Failure, What};
-use super::plan::{self, Rlimit};
+use super::plan;
 use super::spawn::ChildStdio;
 use super::trees::Trees;
-use crate::config::{Config, Limits, RANGE, Root, VolumeSource, Workload};
+use crate::config::{Config, LEVEL_BITS, Limit, RANGE, Root, VolumeSource, Workload};
 use crate::put;
 use crate::sys::fs::{self, Follow, Open};
 use crate::sys::mount::{self, Depth};
-use crate::sys::process::{self, Resource};
-use crate::sys::{BorrowedFd, Errno, OwnedFd};
+use crate::sys::{BorrowedFd, Errno, OwnedFd, process};
 use crate::text::Text;
 
 pub(super) fn settle(
@@ -38,38 +37,50 @@ pub(super) fn settle(
         let users = map_users(pid, first).map_err(|errno| Failure::new(What::Users, errno))?;
         map_trees(config, workload, trees, users.borrow(), first)?;
     }
-    for (which, index) in Rlimit::ALL.into_iter().zip(0u16..) {
-        let least = if which == Rlimit::Files { Rlimit::FILES } else { 0 };
-        limit(pid, which, &workload.limits, least).map_err(|errno| Failure {
-            what: What::Rlimit,
-            index,
-            errno,
-        })?;
+    for setting in config.settings(workload.limits) {
+        let limit = setting.limit;
+        // It has things to open first.
+        let value = if limit == Limit::Files { setting.value.max(plan::FILES) } else { setting.value };
+        if limit.is_of_process()
+            && let Err(errno) = set_limit(pid, limit, value)
+        {
+            return Err(Failure { what: What::Limit, index: limit as u16, errno });
+        }
     }
     Ok(())
 }
 
-/// Sets one limit of a process, 0 being the caller, to what the config says but at least so much.
-pub(super) fn limit(pid: u32, which: Rlimit, limits: &Limits, least: u64) -> Result<(), Errno> {
-    let resource = match which {
-        Rlimit::Files => Resource::Files,
-        Rlimit::Core => Resource::Core,
-        Rlimit::Stack => Resource::Stack,
-        Rlimit::LockedMemory => Resource::LockedMemory,
-        Rlimit::FileSize => Resource::FileSize,
-    };
-    match which.value(limits) {
-        Some(value) => process::set_limit(pid, resource, value.max(least)),
-        None => Ok(()),
+/// Of a process, by itself or by its parent.
+pub(super) fn set_limit(pid: u32, limit: Limit, value: u64) -> Result<(), Errno> {
+    if let Some(resource) = limit.resource() {
+        return process::set_limits(pid, resource, value, value);
     }
+    match limit {
+        // These two are kept as their distance from the least.
+        Limit::OomScore => {
+            let mut text = Text::<32>::new();
+            put!(text, (value as i64).saturating_sub(1000));
+            fs::write_file(open_process(pid)?.borrow(), c"oom_score_adj", text.as_bytes())
+        }
+        Limit::Nice => process::set_nice(pid, (value as i32).saturating_sub(20)),
+        Limit::IoPriority => process::set_io_priority(pid, value as u32),
+        _ => {
+            let (policy, priority) = (value >> LEVEL_BITS, value & ((1 << LEVEL_BITS) - 1));
+            process::set_scheduler(pid, policy as u32, priority as u32)
+        }
+    }
+}
+
+fn open_process(pid: u32) -> Result<OwnedFd, Errno> {
+    let mut path = Text::<32>::new();
+    put!(path, "/proc/", pid);
+    let path = path.as_c_str().ok_or(Errno::ENAMETOOLONG)?;
+    fs::open(BorrowedFd::CWD, path, Open::PATH | Open::DIRECTORY)
 }
 
 /// Gives the child's user namespace its ids. Returns the namespace.
 fn map_users(pid: u32, first: u32) -> Result<OwnedFd, Errno> {
-    let mut path = Text::<32>::new();
-    put!(path, "/proc/", pid);
-    let path = path.as_c_str().ok_or(Errno::ENAMETOOLONG)?;
-    let process = fs::open(BorrowedFd::CWD, path, Open::PATH | Open::DIRECTORY)?;
+    let process = open_process(pid)?;
     let mut line = Text::<32>::new();
     put!(line, "0 ", first, " ", RANGE);
     fs::write_file(process.borrow(), c"uid_map", line.as_bytes())?;

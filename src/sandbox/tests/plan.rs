@@ -241,6 +241,8 @@ fn everything_at_once_fits_into_a_plan() {
     let volumes: String = (0..crate::limits::WORKLOAD_VOLUMES)
         .map(|n| std::format!("\"/v{n}\" = {{ tmpfs = \"1M\" }}\n"))
         .collect();
+    let limits = include_str!("../../../tests/config/good/limits-all.toml");
+    let limits = &limits[limits.find("[workload.web.limits]").unwrap()..];
     let config = config(&std::format!(
         r#"
         [workload.web]
@@ -248,7 +250,7 @@ fn everything_at_once_fits_into_a_plan() {
         root = "scratch"
         user = "0:0"
         directory = "/v1"
-        limits = {{ stack = "1M", locked-memory = "1M", file-size = "1M", core = "1M", files = 10 }}
+        {limits}
         [workload.web.volumes]
         {volumes}"#
     ));

@@ -2,6 +2,7 @@ use super::super::failure::{self, Failure, What};
 use super::super::plan::Step;
 use super::super::spawn::{Reported, read_report};
 use super::{FIRST, config, text};
+use crate::config::Limit;
 use crate::sys::Errno;
 use crate::sys::io;
 
@@ -41,7 +42,8 @@ fn a_failed_step_reads_as_a_sentence_with_what_to_do() {
     );
     assert_eq!(
         line(Step::FewFiles, Errno::EPERM),
-        "cannot set its limit files: operation not permitted (EPERM)"
+        "cannot set its limit files: operation not permitted (EPERM): \
+         this takes a right that corm does not have here"
     );
     assert_eq!(
         line(Step::Hostname, Errno::EPERM),
@@ -66,9 +68,9 @@ fn the_parents_failures_read_the_same_way() {
         "cannot use /data/www as a volume: no such file or directory (ENOENT)"
     );
     assert_eq!(
-        shown(Failure { what: What::Limit, index: 7, errno: Errno::ENOENT }),
+        shown(Failure { what: What::Limit, index: Limit::Pids as u16, errno: Errno::ENOENT }),
         "cannot set its limit pids.max: no such file or directory (ENOENT): \
-         this machine has no such cgroup controller"
+         this machine has no such cgroup controller, or its device is not there"
     );
 }
 
