@@ -119,6 +119,7 @@ pub(super) enum Key {
     NetworkMode,
     PidNamespace,
     Devices,
+    UserNamespace,
     Capabilities,
     Masks,
     Allow,
@@ -354,7 +355,7 @@ sections! {
         "network" Sharing NotYet, "Network.";
         "ipc" Sharing NotYet, "System V IPC and POSIX message queues.";
         "uts" Sharing NotYet, "Hostname.";
-        "user" Sharing NotYet, "User and group ids.";
+        "user" Sharing UserNamespace, "User and group ids.";
         "cgroup" Sharing NotYet, "The cgroup tree.";
         "time" Sharing NotYet, "Clocks.";
     }

@@ -137,7 +137,7 @@ impl Dev {
             false => NodeKind::Character { major, minor },
         };
         let made = make_device(tree, name, kind, if writable { 0o600 } else { 0o400 })?;
-        match plan::ids(workload) {
+        match plan::machine_ids(workload) {
             Some((uid, gid)) if made => fs::change_owner(tree, name, uid, gid),
             // The machine's own file would let it write.
             _ if !writable => Err(Errno::EPERM),

@@ -55,7 +55,7 @@ impl Trees {
             Network::None => None,
             Network::Host => machine_sys().map_err(fail(What::Sys))?,
         };
-        let proc = workload.host_pid.then(|| views::make_proc(workload));
+        let proc = workload.host_pid.then(|| machine_proc(workload));
         let proc = proc.transpose().map_err(fail(What::Proc))?;
         let dev = Dev::open(config, workload)?;
         let mut trees = Trees { root, program, dev, proc, sys, volumes: Vec::new() };
@@ -81,6 +81,15 @@ impl Trees {
 /// workload writes to, and lead anywhere. So `path` is the only name it can have.
 fn directory(path: &CStr, more: Attributes) -> Result<OwnedFd, Errno> {
     view(path, if path == c"/" { Depth::This } else { Depth::All }, more)
+}
+
+/// A /proc of the machine's processes, which only the machine's root may make; to
+/// others they are shown as they see them themselves.
+fn machine_proc(workload: &Workload) -> Result<OwnedFd, Errno> {
+    match views::make_proc(workload) {
+        Err(Errno::EPERM) => directory(c"/proc", Attributes::NO_EXEC | Attributes::READ_ONLY),
+        tree => tree,
+    }
 }
 
 /// The machine's own filesystem on /sys, without those mounted in it: a sysfs shows
