@@ -36,10 +36,11 @@ mod tree;
 mod types;
 mod users;
 
-pub use form::{LEVEL_BITS, SIGNALS};
+pub use form::{LEVEL_BITS, SIGNALS, granted};
 pub use limit::{Limit, MAX, Setting};
 pub use problem::{Report, Shown};
 pub use read::{Outcome, read};
 pub use source::{Full, Location, Sources, Span};
 pub use tree::Tree;
 pub use types::*;
+pub use users::RANGE;

@@ -46,9 +46,15 @@ operations! {
     Program "use \x01 as its program"
     VolumeSource "use \x01 as a volume"
     Devices "make its /dev"
+    Device "give it the device \x01"
+    DeviceGuard "keep it from devices it was not given"
+    Sys "use the machine's /sys as its own"
     Descriptors "open what its start needs"
     Clone "make its process in its namespaces and cgroup"
+    Users "map the ids of its user namespace"
+    VolumeUsers "make \x01 a volume it may write to"
     // The child's half.
+    Wait "wait for corm"
     Session "begin its session"
     CgroupNamespace "make its cgroup namespace"
     Hostname "set its hostname to \x01"
@@ -60,6 +66,8 @@ operations! {
     Dev "mount /dev in \x03"
     DevPts "mount its /dev/pts"
     DevShm "mount its /dev/shm"
+    DevMqueue "mount its /dev/mqueue"
+    SysMount "mount /sys in \x03"
     Volume "mount a volume on \x02"
     Pivot "make \x03 its /"
     Stdio "set up its stdin, stdout and stderr"
@@ -90,10 +98,17 @@ remedies! {
     Limit ERANGE "the kernel does not take this value"
     Root ELOOP "no part of the path may be a symlink, which a workload could have put there"
     VolumeSource ELOOP "no part of the path may be a symlink, which a workload could have put there"
+    Device EEXIST "every workload has this one"
+    Device ENODEV "it is no device"
+    Device EPERM "in a user namespace whoever may read it may write it"
+    DeviceGuard EINVAL "this kernel has no device programs (CONFIG_CGROUP_BPF)"
+    DeviceGuard ENOSYS "this kernel has no device programs (CONFIG_CGROUP_BPF)"
     Clone EAGAIN "its pids limit is reached"
+    Clone EINVAL "this kernel lacks one of the namespaces"
     Clone ENOSPC "a limit in /proc/sys/user is reached"
     Clone EBUSY "its cgroup has cgroups of its own below it"
     Clone ENOSYS "corm needs Linux 5.15"
+    VolumeUsers EINVAL "its filesystem cannot map ids: give the directory to the ids that `corm check` shows, use another filesystem, or name its `user`"
     AttachRoot ENOTDIR "it must be a directory"
     Proc ENOENT "create the directories proc and dev there"
     Proc ENOTDIR "it must be a directory there, not a symlink"
@@ -101,6 +116,7 @@ remedies! {
     Dev ENOENT "create the directories proc and dev there"
     Dev ENOTDIR "it must be a directory there, not a symlink"
     Dev ELOOP "it must be a directory there, not a symlink"
+    SysMount ENOTDIR "it must be a directory there, not a symlink"
     DevPts ENODEV "this kernel has no devpts"
     DevShm ENODEV "this kernel has no tmpfs"
     Volume ENOENT "its root is read-only, so create the directory in it beforehand"
@@ -208,7 +224,13 @@ impl<'c> Shown<'c> {
         let volume = config.volumes(workload.volumes).get(index);
         let name = match (self.failure.what, volume.map(|volume| volume.source)) {
             (What::Volume, _) => volume.map_or(c"?", |volume| config.c_str(volume.target)),
-            (What::VolumeSource, Some(VolumeSource::Directory { source, .. })) => config.c_str(source),
+            (What::Device, _) => {
+                let device = config.words(workload.devices).get(index);
+                device.map_or(c"?", |device| config.c_str(*device))
+            }
+            (What::VolumeSource | What::VolumeUsers, Some(VolumeSource::Directory { source, .. })) => {
+                config.c_str(source)
+            }
             (What::Limit, _) => return Limit::ALL.get(index).map_or(b"?", |limit| limit.name()),
             (What::Hostname | What::Cgroup, _) => config.c_str(workload.name),
             (What::Directory, _) => workload.directory.map_or(c"/", |path| config.c_str(path)),
@@ -255,7 +277,8 @@ pub(super) fn command<'c>(config: &'c Config, workload: &Workload) -> &'c CStr {
 fn what(step: Step) -> (What, u16) {
     let what = match step {
         Step::Volume(index) => return (What::Volume, index),
-        Step::Limit(limit) => return (What::Limit, limit as u16),
+        Step::FewFiles => return (What::Limit, Limit::Files as u16),
+        Step::Wait => What::Wait,
         Step::Session => What::Session,
         Step::CgroupNamespace => What::CgroupNamespace,
         Step::Hostname => What::Hostname,
@@ -267,6 +290,8 @@ fn what(step: Step) -> (What, u16) {
         Step::Devices | Step::DeviceFiles => What::Dev,
         Step::Terminals => What::DevPts,
         Step::SharedMemory => What::DevShm,
+        Step::MessageQueues => What::DevMqueue,
+        Step::Sys => What::SysMount,
         Step::Pivot => What::Pivot,
         Step::Stdio | Step::ControllingTerminal | Step::Umask => What::Stdio,
         Step::NotDumpable
@@ -274,7 +299,7 @@ fn what(step: Step) -> (What, u16) {
         | Step::Capabilities
         | Step::NoNewPrivileges
         | Step::DieWithParent => What::Rights,
-        Step::Groups | Step::Gid | Step::Uid => What::User,
+        Step::NamespaceRoot | Step::Groups | Step::Gid | Step::Uid => What::User,
         Step::Keyring => What::Keyring,
         Step::CloseOnExec => What::CloseOnExec,
         Step::Directory => What::Directory,
