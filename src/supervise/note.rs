@@ -124,7 +124,11 @@ impl MachineNote {
             MachineNote::None | MachineNote::EndChanged { .. } => Level::Info,
             MachineNote::Impatient | MachineNote::Braked { .. } => Level::Warn,
             MachineNote::Ending { because, .. } | MachineNote::Rescue { because } => {
-                if because.is_failure() { Level::Error } else { Level::Info }
+                if because.is_failure() {
+                    Level::Error
+                } else {
+                    Level::Info
+                }
             }
         }
     }
