@@ -9,7 +9,9 @@ use crate::text::{self, Show, Sink};
 use core::ffi::CStr;
 
 /// What limits are made of; the others of a kernel are left alone.
-pub const CONTROLLERS: &[u8] = b"cpu cpuset hugetlb io memory pids";
+pub const CONTROLLERS: &[u8] = b"cpu cpuset io memory pids";
+/// ... and this, which not every machine has a use for.
+const ALL_CONTROLLERS: &[u8] = b"cpu cpuset io memory pids hugetlb";
 
 /// Why workloads' cgroups have no controllers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,17 +38,17 @@ pub fn delegate() -> Result<(), DelegateFailure> {
     let there = fs::read_file(BorrowedFd::CWD, c"/sys/fs/cgroup/cgroup.controllers", &mut buffer)
         .map_err(|errno| DelegateFailure { controller: None, errno })?
         .trim_ascii();
-    let mut result = hand_on(CONTROLLERS, there);
+    let mut result = hand_on(ALL_CONTROLLERS, there);
     // Not the machine's root cgroup but some container's, and we are in it.
     if result == Err(Errno::EBUSY) && step_aside().is_ok() {
-        result = hand_on(CONTROLLERS, there);
+        result = hand_on(ALL_CONTROLLERS, there);
     }
     if result.is_ok() {
         return Ok(());
     }
     // One of them is not to be had (a cpu controller with real-time tasks in the root): the others.
     let mut failure = Ok(());
-    for name in text::words(CONTROLLERS, b' ') {
+    for name in text::words(ALL_CONTROLLERS, b' ') {
         if let Err(errno) = hand_on(name, there)
             && failure.is_ok()
         {

@@ -207,6 +207,14 @@ impl Givens {
         workload.host_pid = privileged || self.is(Key::PidNamespace);
         workload.host_users = self.is(Key::UserNamespace);
         self.seccomp(&mut workload.seccomp, privileged);
+        workload.landlock = match self.or(Key::Landlock, 0) {
+            0 => Landlock::Default,
+            1 => Landlock::Required,
+            _ => Landlock::Off,
+        };
+        let ports = |key| Some(self.entries(key)).filter(|_| self.get(key).node != NOWHERE);
+        workload.allow_bind = ports(Key::AllowBind);
+        workload.allow_connect = ports(Key::AllowConnect);
     }
 
     #[inline(never)]
@@ -422,6 +430,7 @@ impl Reader<'_> {
             Form::Options => Form::Option,
             Form::Capabilities => Form::Capability,
             Form::Calls => Form::Call,
+            Form::Ports => Form::Port,
             _ => Form::Text,
         };
         let mut child = self.tree.first(array);
@@ -706,7 +715,7 @@ impl Reader<'_> {
 
     /// What the config says of a privileged workload is what it gets.
     fn take_down_walls(&mut self) {
-        const WALLS: [Key; 7] = [
+        const WALLS: [Key; 10] = [
             Key::RootDirectory,
             Key::Volume,
             Key::NetworkMode,
@@ -714,6 +723,9 @@ impl Reader<'_> {
             Key::UserNamespace,
             Key::Capabilities,
             Key::Seccomp,
+            Key::Landlock,
+            Key::AllowBind,
+            Key::AllowConnect,
         ];
         for key in WALLS {
             let Given { value, node } = self.given.get(key);
@@ -721,7 +733,7 @@ impl Reader<'_> {
                 Key::RootDirectory => self.config.bytes(Str::unpacked(value)) != b"/",
                 Key::NetworkMode | Key::PidNamespace | Key::UserNamespace => value == 0,
                 // 2 is "off".
-                Key::Seccomp => value != 2,
+                Key::Seccomp | Key::Landlock => value != 2,
                 _ => true,
             };
             if is_wall && node != NOWHERE {

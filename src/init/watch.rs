@@ -15,16 +15,20 @@ use crate::{cgroup, warn};
 
 /// Milliseconds between two lines about one limit of a workload.
 const PAUSE: u64 = 10_000;
+/// ... and until it is heard again when it had nothing to say: memory.events counts more than kills.
+const SHORT_PAUSE: u64 = 1000;
 
 /// A file of a workload's cgroup that is watched.
 pub struct Watch {
     file: Option<OwnedFd>,
     /// How often its limit was met, when that was last said.
     said: u32,
+    /// When it is heard again.
+    due: Option<u64>,
 }
 
 impl Watch {
-    pub const NONE: Watch = Watch { file: None, said: 0 };
+    pub const NONE: Watch = Watch { file: None, said: 0, due: None };
 }
 
 impl Init {
@@ -55,9 +59,13 @@ impl Init {
     /// A limit was met.
     pub(super) fn take_limit(&mut self, id: WorkloadId, index: u8) {
         let watch = self.state.edge(id).and_then(|edge| edge.watches.get_mut(usize::from(index)));
-        let Some(Watch { file: Some(file), said }) = watch else { return };
+        let Some(Watch { file: Some(file), said, due }) = watch else { return };
         let Some((limit, count)) = cgroup::events(index.into(), file.borrow()) else { return };
         let times = count.saturating_sub(core::mem::replace(said, count));
+        let silent = times == 0 && matches!(limit, Limit::OomGroup | Limit::Pids);
+        let again = clock::now().saturating_add(if silent { SHORT_PAUSE } else { PAUSE });
+        *due = Some(again);
+        self.state.watch_again = Some(self.state.watch_again.unwrap_or(again).min(again));
         let setting = self.config.workload(id).and_then(|workload| self.config.limit(workload, limit));
         let (name, setting) = (self.name(id), setting.unwrap_or(0));
         match limit {
@@ -68,24 +76,28 @@ impl Init {
             Limit::Pids => {}
             _ => warn!(name, ": ", limit.name(), ": lost more than ", setting / 1000, "% of a second"),
         }
-        self.state.watch_again.get_or_insert(clock::now().saturating_add(PAUSE));
     }
 
-    /// Watches on, what has spoken since the last time.
+    /// Watches on what has paused for long enough.
     pub(super) fn watch_again(&mut self) {
-        if self.state.watch_again.is_none_or(|due| clock::now() < due) {
+        let now = clock::now();
+        if self.state.watch_again.is_none_or(|due| now < due) {
             return;
         }
-        self.state.watch_again = None;
+        let mut next: Option<u64> = None;
         for id in self.config.ids() {
-            let Some(edge) = self.state.edge(id) else { return };
-            for (watch, index) in edge.watches.iter().zip(0u8..) {
-                if let Some(file) = &watch.file {
-                    // Only memory can fail it, and then there will be another line to say so.
-                    let _ =
-                        event::again(self.epoll.borrow(), file.borrow(), Source::Limit(id, index).token());
+            let Some(edge) = self.state.edges.get_mut(id.index()) else { break };
+            for (watch, index) in edge.watches.iter_mut().zip(0u8..) {
+                let (Some(file), Some(due)) = (&watch.file, watch.due) else { continue };
+                if now < due {
+                    next = Some(next.unwrap_or(due).min(due));
+                    continue;
                 }
+                watch.due = None;
+                // Only want of memory can fail it, and then there will be other lines.
+                let _ = event::again(self.epoll.borrow(), file.borrow(), Source::Limit(id, index).token());
             }
         }
+        self.state.watch_again = next;
     }
 }

@@ -18,7 +18,9 @@
 mod child;
 mod environment;
 mod failure;
+mod landlock;
 pub mod plan;
+mod ports;
 mod rescue;
 pub mod seccomp;
 mod settle;

@@ -10,6 +10,7 @@
 #![allow(unsafe_code)]
 
 pub mod block;
+pub mod bpf;
 pub mod cell;
 pub mod children;
 pub mod clock;
@@ -22,6 +23,7 @@ pub mod fs;
 pub mod interface;
 pub mod io;
 pub mod kernel_log;
+pub mod landlock;
 pub mod machine;
 #[cfg(target_env = "musl")]
 mod mem;
