@@ -9,6 +9,7 @@
 //! Neither looks at UDP: a client's `connect` to its name server, and its answers' ports, are
 //! nothing that one could list.
 
+use super::device_filter::instruction;
 use crate::config::{Config, List, Str, Workload, port_range};
 use crate::limits;
 use core::ops::RangeInclusive;
@@ -32,15 +33,16 @@ pub(super) fn are_few(config: &Config, workload: &Workload) -> bool {
 /// A program that answers 1 to a port of these, and 0 to others. `None`: too many ranges.
 pub(super) fn compile(ranges: &mut dyn Iterator<Item = RangeInclusive<u16>>) -> Option<Program> {
     let mut program = Program::new();
-    let mut add = |code, registers, offset: i16, number: u32| {
-        program.push(instruction(code, registers, offset, number)).ok()
+    let mut add = |code, register, offset, number| {
+        let from = if code == LOAD_WORD { ADDRESS } else { 0 };
+        program.push(instruction(code, register, from, offset, number)).ok()
     };
     // The answer so far, and the address, struct bpf_sock_addr, in register 1.
     add(MOVE, ANSWER, 0, 1)?;
-    add(LOAD_WORD, PORT | ADDRESS << 4, TYPE, 0)?;
+    add(LOAD_WORD, PORT, TYPE, 0)?;
     add(JUMP_IF_EQUAL, PORT, 1, STREAM)?;
     add(EXIT, 0, 0, 0)?;
-    add(LOAD_WORD, PORT | ADDRESS << 4, USER_PORT, 0)?;
+    add(LOAD_WORD, PORT, USER_PORT, 0)?;
     // It is in the network's order.
     add(BIG_ENDIAN, PORT, 0, 16)?;
     for range in ranges {
@@ -59,8 +61,8 @@ const ADDRESS: u8 = 1;
 const PORT: u8 = 2;
 
 // Offsets in struct bpf_sock_addr, and what `type` has of interest.
-const USER_PORT: i16 = 24;
-const TYPE: i16 = 32;
+const USER_PORT: u16 = 24;
+const TYPE: u16 = 32;
 const STREAM: u32 = 1;
 
 // Operations.
@@ -71,11 +73,6 @@ const JUMP_IF_EQUAL: u8 = 0x15;
 const JUMP_IF_LESS: u8 = 0xa5;
 const JUMP_IF_MORE: u8 = 0x25;
 const EXIT: u8 = 0x95;
-
-/// struct bpf_insn, in the order of bytes that all our machines have.
-fn instruction(code: u8, registers: u8, offset: i16, number: u32) -> u64 {
-    u64::from(code) | u64::from(registers) << 8 | u64::from(offset as u16) << 16 | u64::from(number) << 32
-}
 
 #[cfg(test)]
 mod tests {
@@ -88,7 +85,7 @@ mod tests {
         for _ in 0..program.len() + 1 {
             let word = program[at];
             let (code, to) = (word as u8, (word >> 8 & 0xf) as usize);
-            let (offset, number) = ((word >> 16) as i16, (word >> 32) as u32);
+            let (offset, number) = ((word >> 16) as u16, (word >> 32) as u32);
             let jump = |yes: bool| if yes { at + 1 + offset as usize } else { at + 1 };
             at = match code {
                 EXIT => return registers[0] as u32,
