@@ -79,6 +79,9 @@ pub const DEVICE_PROGRAM: usize = 5 * (WORKLOAD_DEVICES + 8 + 3) + 5;
 /// allows every second call there is has 440.
 pub const SECCOMP_PROGRAM: usize = 512;
 
+/// Instructions of a program that guards TCP ports: three for each of 64 ranges.
+pub const PORT_PROGRAM: usize = 8 + 64 * 3;
+
 /// Steps of a sandbox plan: one a volume, one each of the twenty limits of a process, and some
 /// thirty for everything else.
 pub const PLAN_STEPS: usize = WORKLOAD_VOLUMES + 60;

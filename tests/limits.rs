@@ -142,3 +142,48 @@ fn every_limit_is_in_force() -> Result<()> {
     assert_said(&console, "ram: cannot set its limit io.max: no such device (ENODEV): it is not on a disk");
     Ok(())
 }
+
+/// Each meets a limit and lives on.
+const MEETING: &str = r#"
+[workload.forks]
+command = ["/bin/sh", "-c", "(while true; do sleep 1000 & done) 2>/dev/null; sleep 1000"]
+root = "/"
+limits = { pids = 5 }
+
+[workload.child]
+command = ["/bin/sh", "-c", "tail /dev/zero; echo a child was killed; sleep 1000"]
+root = "/"
+limits = { memory = "12M", swap = 0, oom-group = false }
+
+[workload.whole]
+command = ["/bin/sh", "-c", "tail /dev/zero"]
+root = "/"
+restart = "never"
+limits = { memory = "8M", swap = 0 }
+
+[workload.slow]
+command = ["/bin/sh", "-c", "while true; do true; done & while true; do true; done"]
+root = "/"
+limits = { cpu = "10%", cpu-pressure = "10%" }
+"#;
+
+#[test]
+fn a_limit_that_is_met_is_reported_while_the_workload_runs_on() -> Result<()> {
+    let machine = boot(MEETING)?;
+    wait_for_all(
+        &machine,
+        &[
+            "forks: out of processes: ",
+            " refused at its limit of 5 (pids)",
+            "child: out of memory: the kernel killed some of it at its limit of 12M",
+            "child: a child was killed",
+            "whole: out of memory: the kernel killed it at its limit of 8M",
+            "slow: cpu.pressure: lost more than 10% of a second",
+        ],
+    )?;
+    let console = machine.console();
+    assert_not_said(&console, "forks: exited");
+    assert_not_said(&console, "child: killed");
+    assert_not_said(&console, "cannot watch");
+    Ok(())
+}

@@ -2,6 +2,7 @@
 
 use crate::sys::BorrowedFd;
 use crate::sys::fs::{self, Open};
+use crate::sys::landlock;
 use crate::sys::machine::{self, Names};
 use crate::text::{self, Bytes, Sink, Text};
 use crate::{cgroup, info, warn};
@@ -78,7 +79,7 @@ fn report_missing() {
     if !machine::has_seccomp_filter() {
         note("seccomp filters", b"");
     }
-    if machine::landlock_version() == 0 {
+    if landlock::version() == 0 {
         note("Landlock", b"");
     }
     if fs::open(BorrowedFd::CWD, c"/proc/self/ns/user", Open::PATH).is_err() {

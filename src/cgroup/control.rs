@@ -1,15 +1,17 @@
 //! Handing controllers to workloads' cgroups, and asking those what happened.
 
 use super::{Path, c_str, path};
-use crate::config::{Config, WorkloadId};
+use crate::config::{Config, Limit, MAX, WorkloadId};
 use crate::put;
 use crate::sys::fs::{self, Open};
-use crate::sys::{BorrowedFd, Errno, OwnedFd};
+use crate::sys::{BorrowedFd, Errno, OwnedFd, io};
 use crate::text::{self, Show, Sink};
 use core::ffi::CStr;
 
 /// What limits are made of; the others of a kernel are left alone.
-pub const CONTROLLERS: &[u8] = b"cpu cpuset hugetlb io memory pids";
+pub const CONTROLLERS: &[u8] = b"cpu cpuset io memory pids";
+/// ... and this, which not every machine has a use for.
+const ALL_CONTROLLERS: &[u8] = b"cpu cpuset io memory pids hugetlb";
 
 /// Why workloads' cgroups have no controllers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,17 +38,17 @@ pub fn delegate() -> Result<(), DelegateFailure> {
     let there = fs::read_file(BorrowedFd::CWD, c"/sys/fs/cgroup/cgroup.controllers", &mut buffer)
         .map_err(|errno| DelegateFailure { controller: None, errno })?
         .trim_ascii();
-    let mut result = hand_on(CONTROLLERS, there);
+    let mut result = hand_on(ALL_CONTROLLERS, there);
     // Not the machine's root cgroup but some container's, and we are in it.
     if result == Err(Errno::EBUSY) && step_aside().is_ok() {
-        result = hand_on(CONTROLLERS, there);
+        result = hand_on(ALL_CONTROLLERS, there);
     }
     if result.is_ok() {
         return Ok(());
     }
     // One of them is not to be had (a cpu controller with real-time tasks in the root): the others.
     let mut failure = Ok(());
-    for name in text::words(CONTROLLERS, b' ') {
+    for name in text::words(ALL_CONTROLLERS, b' ') {
         if let Err(errno) = hand_on(name, there)
             && failure.is_ok()
         {
@@ -92,6 +94,59 @@ pub fn freeze(config: &Config, id: WorkloadId, frozen: bool) -> Result<(), Errno
     fs::write_file(BorrowedFd::CWD, c_str(&mut path(config, id, "/cgroup.freeze"))?, value)
 }
 
+/// What can be watched: the limit that makes it worth it, the file, and the number in
+/// it that counts. Pressure has no number: the kernel is told what is too much, and
+/// when to speak.
+static WATCHES: [(Limit, &str, &[u8]); WATCHED] = [
+    (Limit::OomGroup, "/memory.events", b"oom_kill"),
+    (Limit::Pids, "/pids.events", b"max"),
+    (Limit::MemoryPressure, "/memory.pressure", b""),
+    (Limit::CpuPressure, "/cpu.pressure", b""),
+    (Limit::IoPressure, "/io.pressure", b""),
+];
+
+/// How many things of a workload can be watched.
+pub const WATCHED: usize = 5;
+
+/// Begins to watch what is worth it; `None`: it is not. The descriptor says by priority
+/// data that something has happened, once for each [`events`].
+pub fn watch(config: &Config, id: WorkloadId, index: usize) -> Option<Result<OwnedFd, Errno>> {
+    let (limit, file, key) = WATCHES.get(index)?;
+    let setting = config.setting(config.workload(id)?, *limit)?;
+    let wanted = match limit {
+        // Where all of it ends, its end tells.
+        Limit::OomGroup => setting == 0,
+        _ => setting != MAX,
+    };
+    let open = || {
+        let mut path = path(config, id, file);
+        let path = c_str(&mut path)?;
+        if !key.is_empty() {
+            return fs::open(BorrowedFd::CWD, path, Open::READ);
+        }
+        let file = fs::open(BorrowedFd::CWD, path, Open::READ_WRITE | Open::NON_BLOCKING)?;
+        let mut trigger = Path::new();
+        // Of each second, in microseconds. The setting is of 100,000.
+        put!(trigger, "some ", setting.saturating_mul(10), " 1000000");
+        io::write(file.borrow(), trigger.as_bytes())?;
+        Ok(file)
+    };
+    wanted.then(open)
+}
+
+/// The limit that a watch is about.
+pub fn watched(index: usize) -> Limit {
+    WATCHES.get(index).map_or(Limit::Memory, |(limit, ..)| *limit)
+}
+
+/// Which limit a watch is about, and how often it was met since the cgroup was made.
+pub fn events(index: usize, watch: BorrowedFd) -> Option<(Limit, u32)> {
+    let (limit, _, key) = WATCHES.get(index)?;
+    let mut buffer = [0; 512];
+    let text = if key.is_empty() { b"" } else { io::read_again(watch, &mut buffer).ok()? };
+    Some((*limit, value_of(text, key).unwrap_or(0).try_into().unwrap_or(u32::MAX)))
+}
+
 /// Whether any process is in a workload's cgroup.
 pub fn is_populated(config: &Config, id: WorkloadId) -> bool {
     number(config, id, "/cgroup.events", b"populated").is_some_and(|populated| populated != 0)
@@ -101,6 +156,11 @@ pub fn is_populated(config: &Config, id: WorkloadId) -> bool {
 /// since its cgroup was made.
 pub fn oom_kills(config: &Config, id: WorkloadId) -> u32 {
     number(config, id, "/memory.events", b"oom_kill").map_or(0, |kills| kills.try_into().unwrap_or(u32::MAX))
+}
+
+/// How many forks the kernel has refused a workload.
+pub fn refused_forks(config: &Config, id: WorkloadId) -> u32 {
+    number(config, id, "/pids.events", b"max").map_or(0, |forks| forks.try_into().unwrap_or(u32::MAX))
 }
 
 /// The most memory a workload has had, in bytes; memory.peak, Linux 5.19.

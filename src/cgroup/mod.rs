@@ -18,7 +18,8 @@ mod control;
 mod limit;
 
 pub use control::{
-    CONTROLLERS, DelegateFailure, delegate, freeze, is_populated, kill, oom_kills, open_events, peak, remove,
+    CONTROLLERS, DelegateFailure, WATCHED, delegate, events, freeze, is_populated, kill, oom_kills,
+    open_events, peak, refused_forks, remove, watch, watched,
 };
 pub use limit::{Problem, Written, enter};
 

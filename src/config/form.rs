@@ -74,6 +74,7 @@ forms! {{
     Granted TEXT, "a device|a path below /dev, with `:r` behind it if only to be read";
     Cpuset TEXT, "a list of numbers|such as \"0-1,3\"";
     Capability TEXT, "a capability|as capabilities(7) has it: \"net-bind-service\"";
+    Port TEXT, "a port or a range of ports|\"8080\", or \"5000-5010\"";
     Call TEXT, "a system call|a name as in syscalls(2), or @strict, @default or @all";
     // Names that are keys.
     Workload TEXT, "a name for a workload|a-z, 0-9 and `-`, at most 31; `init` is corm's own";
@@ -89,6 +90,7 @@ forms! {{
     Names ARRAY, "an array of workloads|their names: `[\"broker\"]`";
     Command ARRAY, "a command|an array: the program's absolute path, then its arguments";
     Capabilities ARRAY, "an array of capabilities|`[\"net-bind-service\"]`";
+    Ports ARRAY, "an array of ports|`[\"8080\", \"5000-5010\"]`";
     Devices ARRAY, "an array of devices|`[\"/dev/ttyS1\", \"/dev/rtc0:r\"]`";
     Calls ARRAY, "an array of system calls|`[\"@default\", \"mount\"]`";
     Tables ARRAY, "an array of tables|`[{ device = \"/data\", read = \"10M\" }]`";
@@ -100,6 +102,7 @@ forms! {{
     Seccomp TEXT | TABLE, "default strict off";
     Masks TEXT, "default off";
     Refusal TEXT, "errno kill log";
+    Landlock TEXT, "default required off";
     OnFailure TEXT, "reboot halt rescue";
     Poweroff TEXT, "poweroff reboot halt";
     Restart TEXT, "never on-failure always";
@@ -150,6 +153,7 @@ impl Form {
                 Form::Source => is_path(text) || (is_word(text) && !has(text, b'/')),
                 Form::Cpuset => is_cpuset(text),
                 Form::Capability => capability(text).is_some(),
+                Form::Port => port_range(text).is_some(),
                 Form::Call => is_listed(SETS, text) || NATIVE.find(text).is_some(),
                 // It becomes a cgroup, a hostname and a prefix of log lines.
                 Form::Workload => !text.iter().any(u8::is_ascii_uppercase) && text != b"init",
@@ -463,6 +467,14 @@ fn is_cpuset(mut text: &[u8]) -> bool {
             return text.is_empty();
         }
     }
+}
+
+/// `8080`, or `5000-5010`.
+pub fn port_range(mut text: &[u8]) -> Option<(u16, u16)> {
+    let first = take(&mut text)?;
+    let last = if eat(&mut text, b'-') { take(&mut text)? } else { first };
+    let range = (u16::try_from(first).ok()?, u16::try_from(last).ok()?);
+    (text.is_empty() && first <= last).then_some(range)
 }
 
 /// Are both in one network of that prefix length?

@@ -209,6 +209,14 @@ impl Givens {
         workload.unmasked = self.is(Key::Masks);
         workload.host_users = self.is(Key::UserNamespace);
         self.seccomp(&mut workload.seccomp, privileged);
+        workload.landlock = match self.or(Key::Landlock, 0) {
+            0 => Landlock::Default,
+            1 => Landlock::Required,
+            _ => Landlock::Off,
+        };
+        let ports = |key| Some(self.entries(key)).filter(|_| self.get(key).node != NOWHERE);
+        workload.allow_bind = ports(Key::AllowBind);
+        workload.allow_connect = ports(Key::AllowConnect);
     }
 
     #[inline(never)]
@@ -424,6 +432,7 @@ impl Reader<'_> {
             Form::Options => Form::Option,
             Form::Capabilities => Form::Capability,
             Form::Calls => Form::Call,
+            Form::Ports => Form::Port,
             Form::Devices => Form::Granted,
             _ => Form::Text,
         };
@@ -709,7 +718,7 @@ impl Reader<'_> {
 
     /// What the config says of a privileged workload is what it gets.
     fn take_down_walls(&mut self) {
-        const WALLS: [Key; 9] = [
+        const WALLS: [Key; 12] = [
             Key::RootDirectory,
             Key::Volume,
             Key::NetworkMode,
@@ -718,6 +727,9 @@ impl Reader<'_> {
             Key::UserNamespace,
             Key::Capabilities,
             Key::Seccomp,
+            Key::Landlock,
+            Key::AllowBind,
+            Key::AllowConnect,
             Key::Masks,
         ];
         for key in WALLS {
@@ -726,7 +738,7 @@ impl Reader<'_> {
                 Key::RootDirectory => self.config.bytes(Str::unpacked(value)) != b"/",
                 Key::NetworkMode | Key::PidNamespace | Key::UserNamespace => value == 0,
                 // 2 and 1 are "off".
-                Key::Seccomp => value != 2,
+                Key::Seccomp | Key::Landlock => value != 2,
                 Key::Masks => value != 1,
                 _ => true,
             };

@@ -125,6 +125,9 @@ pub(super) enum Key {
     Allow,
     Deny,
     Refusal,
+    Landlock,
+    AllowBind,
+    AllowConnect,
     // Of one device or volume: read while what is above is kept.
     IoDevice,
     IoRead,
@@ -335,8 +338,9 @@ sections! {
         "capabilities" Capabilities Capabilities, "Capabilities it keeps.";
         "seccomp" Seccomp Seccomp, "System calls it may use.";
         "masks" Masks Masks, "What of /proc and /sys it does not see.";
-        "allow-bind" Words NotYet, "TCP ports it may listen on.";
-        "allow-connect" Words NotYet, "TCP ports it may connect to.";
+        "landlock" Landlock Landlock, "A second wall around files.";
+        "allow-bind" Ports AllowBind, "TCP ports it may listen on.";
+        "allow-connect" Ports AllowConnect, "TCP ports it may connect to.";
     }
     Seccomp "[workload.NAME.security.seccomp]" {
         "allow" Calls Allow, "System calls it may use, and no others.";

@@ -283,6 +283,11 @@ pub struct Workload {
     /// The capabilities it keeps, a bit each; see [`has`].
     pub capabilities: u64,
     pub seccomp: Seccomp,
+    pub landlock: Landlock,
+    /// TCP ports it may listen on, as ranges ([`port_range`](super::port_range)); `None`: all.
+    pub allow_bind: Option<List<Str>>,
+    /// TCP ports it may connect to.
+    pub allow_connect: Option<List<Str>>,
 }
 
 impl Workload {
@@ -311,12 +316,25 @@ impl Workload {
         host_users: false,
         capabilities: 0,
         seccomp: Seccomp { base: Base::Own, allow: List::EMPTY, deny: List::EMPTY, refusal: Refusal::Errno },
+        landlock: Landlock::Default,
+        allow_bind: None,
+        allow_connect: None,
     };
 }
 
 /// Whether a set of capabilities has the one with this number.
 pub fn has(capabilities: u64, capability: u8) -> bool {
     capabilities.checked_shr(capability.into()).is_some_and(|rest| rest & 1 != 0)
+}
+
+/// The second wall around files.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Landlock {
+    /// Where the kernel has it.
+    Default,
+    /// ... and without it there is no start.
+    Required,
+    Off,
 }
 
 /// Which system calls a workload may make.

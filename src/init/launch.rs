@@ -55,6 +55,7 @@ impl Init {
             self.open_stream(id, Which::Output, stdout);
             self.open_stream(id, Which::Errors, stderr);
         }
+        self.watch_limits(id);
         self.watch(launched.report.borrow(), Interest::Readable, Source::Report(id));
         if let Some(edge) = self.state.edge(id) {
             edge.report = Some(launched.report);

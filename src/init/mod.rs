@@ -14,6 +14,7 @@ mod output;
 mod reap;
 pub(crate) mod signals;
 mod state;
+mod watch;
 
 use crate::boot::{self, Found};
 use crate::config::{Config, FinalAction, WorkloadId};
@@ -127,6 +128,7 @@ impl Init {
             self.state.supervisor.next_deadline(),
             self.state.output_deadline(),
             self.state.rescue_deadline,
+            self.state.watch_again,
             self.introduce,
         ];
         let deadline = deadlines.into_iter().flatten().min();
@@ -152,6 +154,7 @@ impl Init {
         }
         self.resume_output();
         self.rescue_again();
+        self.watch_again();
         if self.introduce.take().is_some() {
             boot::introduce(self.config, &self.found);
         }
@@ -169,6 +172,7 @@ impl Init {
             Some(Source::Errors(id)) => drop(self.pump(id, output::Which::Errors)),
             Some(Source::Report(id)) => self.take_report(id),
             Some(Source::Group(id)) => self.check_group(id),
+            Some(Source::Limit(id, index)) => self.take_limit(id, index),
             None => {}
         }
     }

@@ -6,8 +6,9 @@ use crate::config::{Limit, WorkloadId};
 use crate::supervise::{Event, Exit, UnitEvent};
 use crate::sys::children::{self, Ended};
 use crate::sys::event::Interest;
-use crate::text::Bytes;
-use crate::{boot, cgroup, error, log, warn};
+use crate::sys::io;
+use crate::text::{Bytes, Show, Sink};
+use crate::{boot, cgroup, error, log, put, warn};
 
 /// How many are reaped before the event loop has another look around: even ten
 /// thousand orphans at once must not keep it from a workload's request.
@@ -70,20 +71,30 @@ impl Init {
         self.step(Event::Unit(id, UnitEvent::Exited { exit, others }));
     }
 
-    fn report_out_of_memory(&mut self, id: WorkloadId) {
+    pub(super) fn report_out_of_memory(&mut self, id: WorkloadId) {
         let kills = cgroup::oom_kills(self.config, id);
         let Some(edge) = self.state.edge(id) else { return };
         let before = core::mem::replace(&mut edge.oom_kills, kills);
         if kills <= before {
             return;
         }
-        let limit = self.config.workload(id).and_then(|workload| self.config.limit(workload, Limit::Memory));
-        let name = self.name(id);
-        match limit {
+        let Some(workload) = self.config.workload(id) else { return };
+        let whom =
+            if self.config.setting(workload, Limit::OomGroup) == Some(0) { "some of it" } else { "it" };
+        let limit = self.config.limit(workload, Limit::Memory);
+        let (name, peak) = (self.name(id), cgroup::peak(self.config, id).map(Bytes));
+        match limit.map(Bytes) {
             Some(limit) => {
-                warn!(name, ": out of memory: the kernel killed it at its limit of ", Bytes(limit))
+                warn!(
+                    name,
+                    ": out of memory: the kernel killed ",
+                    whom,
+                    " at its limit of ",
+                    limit,
+                    Peak(peak)
+                );
             }
-            None => warn!(name, ": the machine is out of memory: the kernel killed it"),
+            None => warn!(name, ": the machine is out of memory: the kernel killed ", whom, Peak(peak)),
         }
     }
 
@@ -103,14 +114,25 @@ impl Init {
 
     pub(super) fn check_group(&mut self, id: WorkloadId) {
         let Some(edge) = self.state.edge(id) else { return };
-        if edge.group.is_none() {
-            return;
-        }
+        let Some(events) = &edge.group else { return };
+        // The kernel goes on saying that it has changed until it is read. What it says is read below.
+        let _ = io::read_again(events.borrow(), &mut [0; 1]);
         if !cgroup::is_populated(self.config, id) {
             if let Some(events) = edge.group.take() {
                 self.forget(events);
             }
             self.step(Event::Unit(id, UnitEvent::GroupEmpty));
+        }
+    }
+}
+
+/// The most memory it has had, where the kernel knows (Linux 5.19).
+struct Peak(Option<Bytes>);
+
+impl Show for Peak {
+    fn show(&self, out: &mut dyn Sink) {
+        if let Some(peak) = &self.0 {
+            put!(*out, "; the most it has had is ", peak);
         }
     }
 }

@@ -5,6 +5,8 @@
 //! handed to a newer corm by a re-exec.
 
 use super::output::Which;
+use super::watch::Watch;
+use crate::cgroup;
 use crate::config::{Sources, WorkloadId};
 use crate::limits;
 use crate::log::capture::{Begun, Budget, Stream};
@@ -24,6 +26,8 @@ pub struct State {
     /// The rescue shell, and when it is started again.
     pub rescue: Option<u32>,
     pub rescue_deadline: Option<u64>,
+    /// When limits that have spoken are watched again.
+    pub watch_again: Option<u64>,
     /// There may be children to reap.
     pub unreaped: bool,
     pub supervisor: Supervisor,
@@ -43,8 +47,10 @@ pub struct Edge {
     pub report: Option<OwnedFd>,
     /// cgroup.events, watched while processes are left in the cgroup.
     pub group: Option<OwnedFd>,
-    /// memory.events' oom_kill at the last exit.
+    /// memory.events' oom_kill when it was last looked at.
     pub oom_kills: u32,
+    /// What its limits say.
+    pub watches: [Watch; cgroup::WATCHED],
 }
 
 impl State {
@@ -58,6 +64,7 @@ impl State {
         late: None,
         rescue: None,
         rescue_deadline: None,
+        watch_again: None,
         unreaped: false,
     };
 
@@ -89,6 +96,7 @@ impl Edge {
         report: None,
         group: None,
         oom_kills: 0,
+        watches: [Watch::NONE; cgroup::WATCHED],
     };
 }
 
@@ -100,6 +108,8 @@ pub enum Source {
     Errors(WorkloadId),
     Report(WorkloadId),
     Group(WorkloadId),
+    /// One of [`Edge::watches`].
+    Limit(WorkloadId, u8),
 }
 
 impl Source {
@@ -110,6 +120,7 @@ impl Source {
             Source::Errors(id) => (2, id.0),
             Source::Report(id) => (3, id.0),
             Source::Group(id) => (4, id.0),
+            Source::Limit(id, index) => (u64::from(index).saturating_add(LIMITS), id.0),
         };
         kind << 16 | u64::from(id)
     }
@@ -122,7 +133,10 @@ impl Source {
             2 => Source::Errors(id),
             3 => Source::Report(id),
             4 => Source::Group(id),
-            _ => return None,
+            index => Source::Limit(id, u8::try_from(index.checked_sub(LIMITS)?).ok()?),
         })
     }
 }
+
+/// Kinds of token from here on are watches.
+const LIMITS: u64 = 16;

@@ -219,13 +219,26 @@ impl<'c> Foreground<'c> {
             (None, _) => FAILED,
         };
         if let Some(cgroup) = self.cgroup.take() {
-            self.tell_of_memory();
+            self.tell_of_limits();
             cgroup.remove(self.config, self.id);
         }
         status
     }
 
-    fn tell_of_memory(&self) {
+    fn tell_of_limits(&self) {
+        let forks = cgroup::refused_forks(self.config, self.id);
+        if forks > 0 {
+            let limit = self.config.workload(self.id).and_then(|it| self.config.limit(it, Limit::Pids));
+            let name = name(self.config, self.id);
+            error!(
+                name,
+                ": out of processes: ",
+                forks,
+                " refused at its limit of ",
+                limit.unwrap_or(0),
+                " (pids)"
+            );
+        }
         if cgroup::oom_kills(self.config, self.id) > 0 {
             let limit =
                 self.config.workload(self.id).and_then(|workload| self.config.limit(workload, Limit::Memory));

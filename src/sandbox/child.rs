@@ -9,6 +9,7 @@
 
 use super::environment::{self, Block};
 use super::failure;
+use super::landlock;
 use super::plan::{self, Step};
 use super::trees::Trees;
 use super::{dev, settle, views};
@@ -17,6 +18,7 @@ use crate::limits;
 use crate::put;
 use crate::sys::fs::{self, Open};
 use crate::sys::interface::Stack;
+use crate::sys::landlock::Handled;
 use crate::sys::mount::{self, Flags};
 use crate::sys::process::{self, Pointers};
 use crate::sys::{BorrowedFd, Errno, credentials, event, fd, io, machine};
@@ -34,6 +36,8 @@ pub struct Start<'a> {
     pub stdio: [i32; 3],
     pub environment: &'a Block,
     pub filter: &'a [u64],
+    /// What Landlock takes away.
+    pub handled: Handled,
     pub reporter: BorrowedFd<'a>,
 }
 
@@ -133,6 +137,7 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
         Step::FewFiles => config
             .setting(workload, Limit::Files)
             .map_or(Ok(()), |files| settle::set_limit(process::SELF, Limit::Files, files)),
+        Step::Landlock => landlock::restrict(config, workload, start.handled),
         Step::BoundingSet => {
             credentials::keep_bounding(workload.capabilities)?;
             // Without any, an empty bounding set says all that these bits would.

@@ -83,7 +83,7 @@ const MOVE: u8 = 0xb7;
 const EXIT: u8 = 0x95;
 
 /// struct bpf_insn, as little-endian machines have it.
-fn instruction(code: u8, to: u8, from: u8, offset: u16, constant: u32) -> u64 {
+pub(super) fn instruction(code: u8, to: u8, from: u8, offset: u16, constant: u32) -> u64 {
     let registers = to | from << 4;
     u64::from(code) | u64::from(registers) << 8 | u64::from(offset) << 16 | u64::from(constant) << 32
 }

@@ -71,6 +71,8 @@ operations! {
     Volume "mount a volume on \x02"
     Pivot "make \x03 its /"
     Stdio "set up its stdin, stdout and stderr"
+    Landlock "wall its files in with Landlock"
+    Ports "guard its TCP ports"
     Rights "set its capabilities"
     User "give it its user and group"
     Keyring "give it a keyring"
@@ -123,6 +125,10 @@ remedies! {
     Volume ENOTDIR "it must be a directory there, not a symlink"
     Volume ELOOP "it must be a directory there, not a symlink"
     Pivot EINVAL "the machine's own / must be a mount that can be left: not rootfs"
+    Landlock ENOSYS "this takes Linux 5.19, with `landlock` among its lsm="
+    Ports E2BIG "a list may have 64 ranges"
+    Ports ENOENT "this takes Landlock (Linux 6.7), or a cgroup of its own"
+    Ports EPERM "this takes Landlock (Linux 6.7), or the machine's root"
     Rights EINVAL "this kernel does not have one of them"
     Directory EXDEV "it leads out of its root"
     Seccomp EINVAL "this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)"
@@ -294,6 +300,7 @@ fn what(step: Step) -> (What, u16) {
         Step::Sys => What::SysMount,
         Step::Pivot => What::Pivot,
         Step::Stdio | Step::ControllingTerminal | Step::Umask => What::Stdio,
+        Step::Landlock => What::Landlock,
         Step::NotDumpable
         | Step::BoundingSet
         | Step::Capabilities

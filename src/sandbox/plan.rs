@@ -8,6 +8,7 @@
 //!   is made then belongs to its uid 0, or nobody inside could own it;
 //! - what needs rights (mounts, names, limits, the terminal) comes before the
 //!   rights are given away, and nothing that needs them comes after;
+//! - Landlock's wall is raised by whoever may still open all that it is about;
 //! - the bounding set goes first (it and the securebits need CAP_SETPCAP), then
 //!   groups, gid and uid (each needs the rights the next one takes), then the
 //!   capabilities, of which the ambient ones are what an execve(2) leaves;
@@ -67,6 +68,8 @@ pub enum Step {
     Umask,
     /// Open files, if they are to be fewer than the steps before this take.
     FewFiles,
+    /// Landlock's wall around files and TCP ports.
+    Landlock,
     /// What no execve(2) can give back; and what is kept outlives the change of user.
     BoundingSet,
     Groups,
@@ -120,6 +123,8 @@ pub struct Circumstances {
     /// setgroups(2) is denied here, as it is to whoever maps himself alone
     /// (user_namespaces(7)): the groups stay, and mean nothing to the machine.
     pub keeps_groups: bool,
+    /// Landlock has something to take away from it.
+    pub landlock: bool,
     /// It must not outlive its parent, which stays in the foreground.
     pub foreground: bool,
 }
@@ -166,6 +171,7 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         && add(circumstances.terminal, Step::ControllingTerminal)
         && add(true, Step::Umask)
         && add(config.setting(workload, Limit::Files).is_some_and(|files| files < FILES), Step::FewFiles)
+        && add(circumstances.landlock, Step::Landlock)
         && add(walls, Step::BoundingSet)
         && add(ids.is_some() && !circumstances.keeps_groups, Step::Groups)
         && add(ids.is_some(), Step::Gid)
@@ -175,7 +181,6 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         && add(walls, Step::NoNewPrivileges)
         // A change of ids would take this back.
         && add(circumstances.foreground, Step::DieWithParent)
-        // Landlock comes here.
         && add(true, Step::CloseOnExec)
         && add(workload.directory.is_some() || !walls, Step::Directory)
         && add(true, Step::Signals)

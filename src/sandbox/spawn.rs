@@ -4,11 +4,13 @@ use super::dev::Dev;
 use super::device_filter::{self, Rule};
 use super::failure::{self, Failure, REPORT, What};
 use super::trees::Trees;
-use super::{child, environment, plan, seccomp, settle};
+use super::{child, environment, landlock, plan, ports, seccomp, settle};
 use crate::cgroup;
 use crate::config::{Config, Workload, WorkloadId};
+use crate::sys::bpf::{self, Kind};
+use crate::sys::landlock::Handled;
 use crate::sys::process::{self, Cloned, Namespaces};
-use crate::sys::{BorrowedFd, Errno, OwnedFd, bpf, children, fs, io};
+use crate::sys::{self, BorrowedFd, Errno, OwnedFd, children, fs, io};
 use crate::warn;
 
 /// What starts have in common. Zero at first, so it lives in `.bss`.
@@ -16,6 +18,8 @@ pub struct PlanSpace {
     pub(super) environment: environment::Block,
     cgroups: cgroup::Written,
     filter: seccomp::Program,
+    /// Landlock's version, once it was asked for.
+    landlock: Option<u8>,
     /// That this kernel cannot guard devices was told.
     told_of_devices: bool,
 }
@@ -25,6 +29,7 @@ impl PlanSpace {
         environment: environment::Block::new(),
         cgroups: cgroup::Written::NONE,
         filter: seccomp::Program::EMPTY,
+        landlock: None,
         told_of_devices: false,
     };
 
@@ -90,11 +95,16 @@ pub fn spawn(
     }
     let cgroup = enter_cgroup(config, id, workload, &mut space.cgroups)?;
     let trees = if workload.privileged { None } else { Some(Trees::open(config, workload)?) };
+    let version = *space.landlock.get_or_insert_with(sys::landlock::version);
+    let handled = landlock::handled(config, workload, version);
+    let handled = handled.ok_or(Failure::new(What::Landlock, Errno::ENOSYS))?;
+    guard_ports(config, workload, cgroup.as_ref(), handled)?;
     let circumstances = plan::Circumstances {
         cgroup: cgroup.is_some(),
         terminal: stdio.controlling_terminal,
         device_files: trees.as_ref().is_some_and(|trees| trees.dev.lacks_files),
         keeps_groups: conditions.keeps_groups,
+        landlock: handled != Handled::default(),
         foreground: conditions.foreground,
     };
     let plan =
@@ -131,11 +141,40 @@ pub fn spawn(
                 stdio: [stdin.number(), stdout.number(), stderr.number()],
                 environment: &space.environment,
                 filter: space.filter.instructions(),
+                handled,
                 reporter: reporter.borrow(),
             };
             child::run(&plan.steps, &start)
         }
     }
+}
+
+/// Attaches programs to its cgroup that know its ports. Landlock alone will do too.
+fn guard_ports(
+    config: &Config,
+    workload: &Workload,
+    cgroup: Option<&OwnedFd>,
+    handled: Handled,
+) -> Result<(), Failure> {
+    let lists = [
+        (workload.allow_bind, [Kind::BIND_4, Kind::BIND_6]),
+        (workload.allow_connect, [Kind::CONNECT_4, Kind::CONNECT_6]),
+    ];
+    let attach = |list, kinds: [Kind; 2]| {
+        let program = ports::compile(&mut ports::ranges(config, Some(list))).ok_or(Errno::E2BIG)?;
+        let cgroup = cgroup.ok_or(Errno::ENOENT)?;
+        kinds.into_iter().try_for_each(|kind| {
+            let program = bpf::load(kind, &program)?;
+            bpf::attach(kind, program.borrow(), cgroup.borrow())
+        })
+    };
+    for (list, kinds) in lists {
+        match list.map_or(Ok(()), |list| attach(list, kinds)) {
+            Err(errno) if handled.ports == 0 => return Err(Failure::new(What::Ports, errno)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Lets the workload's cgroup open the devices it was given, and those it is

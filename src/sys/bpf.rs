@@ -13,6 +13,11 @@ pub struct Kind {
 impl Kind {
     /// Whether a process may open, or make, a device node.
     pub const DEVICE: Self = Kind { program: 15, attach: 6 };
+    /// Whether an IPv4 or IPv6 socket may be bound, or connected, to an address.
+    pub const BIND_4: Self = Kind { program: 18, attach: 8 };
+    pub const BIND_6: Self = Kind { program: 18, attach: 9 };
+    pub const CONNECT_4: Self = Kind { program: 18, attach: 10 };
+    pub const CONNECT_6: Self = Kind { program: 18, attach: 11 };
 }
 
 /// bpf(2) BPF_PROG_LOAD: `instructions` are the kernel's struct bpf_insn.

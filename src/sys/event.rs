@@ -16,11 +16,18 @@ pub enum Interest {
     Readable = libc::EPOLLIN as u32,
     /// Priority data: how cgroup.events says that it changed (cgroups(7)).
     Priority = libc::EPOLLPRI as u32,
+    /// ... and no more, until [`again`].
+    PriorityOnce = libc::EPOLLPRI as u32 | libc::EPOLLONESHOT as u32,
 }
 
 /// Adds `fd`; `token` comes back from [`wait`]. epoll_ctl(2).
 pub fn add(epoll: BorrowedFd, fd: BorrowedFd, interest: Interest, token: u64) -> Result<(), Errno> {
     control(epoll, libc::EPOLL_CTL_ADD, fd, interest, token)
+}
+
+/// Watches on after [`Interest::PriorityOnce`].
+pub fn again(epoll: BorrowedFd, fd: BorrowedFd, token: u64) -> Result<(), Errno> {
+    control(epoll, libc::EPOLL_CTL_MOD, fd, Interest::PriorityOnce, token)
 }
 
 /// Takes `fd` out; needed before a close only where a child may share it.

@@ -8,6 +8,15 @@ pub fn read(fd: BorrowedFd, buffer: &mut [u8]) -> Result<usize, Errno> {
     unsafe { call!(read, fd.number(), buffer.as_mut_ptr(), buffer.len()) }
 }
 
+/// pread64(2) from the beginning, whatever was read before. What polls a file of
+/// /sys for changes counts from there.
+pub fn read_again<'b>(fd: BorrowedFd, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
+    // An offset of 0 is zeros, in whichever registers a machine has it.
+    // SAFETY: `buffer` is writable for its length.
+    let count = unsafe { call!(pread64, fd.number(), buffer.as_mut_ptr(), buffer.len(), 0, 0, 0) }?;
+    buffer.get(..count).ok_or(Errno::EOVERFLOW)
+}
+
 /// write(2). May write less than asked.
 pub fn write(fd: BorrowedFd, bytes: &[u8]) -> Result<usize, Errno> {
     // SAFETY: `bytes` is readable for its length.

@@ -85,13 +85,6 @@ pub fn is_memory_filesystem(path: &CStr) -> bool {
     result.is_ok() && (kind == RAMFS || kind == TMPFS)
 }
 
-/// The version of Landlock's interface, 0 without. landlock_create_ruleset(2), Linux 5.13.
-pub fn landlock_version() -> usize {
-    const VERSION: u32 = 1;
-    // SAFETY: with the version flag the kernel takes no attributes.
-    unsafe { call!(landlock_create_ruleset, 0, 0, VERSION) }.unwrap_or(0)
-}
-
 /// Whether the kernel can filter system calls. seccomp(2) SECCOMP_GET_ACTION_AVAIL
 /// (Linux 4.14) is EOPNOTSUPP or ENOSYS where it cannot.
 pub fn has_seccomp_filter() -> bool {

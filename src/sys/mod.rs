@@ -23,6 +23,7 @@ pub mod fs;
 pub mod interface;
 pub mod io;
 pub mod kernel_log;
+pub mod landlock;
 pub mod machine;
 #[cfg(target_env = "musl")]
 mod mem;

@@ -9,6 +9,7 @@ const ON_A_MACHINE: Circumstances = Circumstances {
     terminal: false,
     device_files: false,
     keeps_groups: false,
+    landlock: false,
     foreground: false,
 };
 
