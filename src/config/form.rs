@@ -51,6 +51,8 @@ forms! {{
     Wait TEXT, "a waiting time|such as \"500ms\", \"10s\" or \"2m\", from 10ms up";
     Cpu INTEGER | TEXT, "an amount of processor time|such as \"50%\", \"1.5\" or 2 processors";
     Signal INTEGER | TEXT, "a signal|such as \"TERM\", \"SIGINT\", \"RTMIN+3\" or 15";
+    Descriptor INTEGER, "a descriptor|a number from 3 to 255";
+    Port INTEGER, "a port|a number from 1 to 65535";
     User INTEGER | TEXT, "a user|\"auto\", a uid, or \"uid:gid\"; names are not looked up";
     Address TEXT, "an address|IPv4 with its prefix length: \"192.0.2.5/24\"";
     Gateway TEXT, "an address|IPv4: \"192.0.2.1\"";
@@ -83,6 +85,7 @@ forms! {{
     Command ARRAY, "a command|an array: the program's absolute path, then its arguments";
     Capabilities ARRAY, "an array of capabilities|`[\"net-bind-service\"]`";
     Calls ARRAY, "an array of system calls|`[\"@default\", \"mount\"]`";
+    Signals ARRAY, "an array of signals|one to four: `[\"TERM\", \"INT\"]`";
     Tables ARRAY, "an array of tables|`[{ device = \"/data\", read = \"10M\" }]`";
     Variables TABLE, "a table of strings|`NAME = \"value\"`";
     Settings TABLE, "a table of settings|`\"kernel.panic\" = 10`, with the quotes";
@@ -94,7 +97,7 @@ forms! {{
     OnFailure TEXT, "reboot halt rescue";
     Poweroff TEXT, "poweroff reboot halt";
     Restart TEXT, "never on-failure always";
-    Ready TEXT | TABLE, "started notify";
+    Ready TEXT | TABLE, "started settled notify";
     Overlay TEXT, "tmpfs";
     NetworkMode TEXT, "none host";
     Sharing TEXT, "own host";
@@ -218,6 +221,8 @@ impl Form {
         let (least, most) = match self {
             Form::Count | Form::CountOrMax => (1, SHORT - 1),
             Form::Weight => (1, 10_000),
+            Form::Descriptor => (3, 255),
+            Form::Port => (1, 65_535),
             Form::Size => (1, i64::MAX as u64),
             Form::SizeOrMax => (0, i64::MAX as u64),
             Form::Duration => (0, SHORT),

@@ -43,6 +43,11 @@ pub struct Edge {
     pub report: Option<OwnedFd>,
     /// cgroup.events, watched while processes are left in the cgroup.
     pub group: Option<OwnedFd>,
+    /// What it sends to $NOTIFY_SOCKET, and the pipe of `ready = { fd = … }`.
+    pub notices: Option<OwnedFd>,
+    pub newline: Option<OwnedFd>,
+    /// The child that asks it how it is.
+    pub probe: Option<u32>,
     /// memory.events' oom_kill at the last exit.
     pub oom_kills: u32,
 }
@@ -88,6 +93,9 @@ impl Edge {
         budget: Budget::FRESH,
         report: None,
         group: None,
+        notices: None,
+        newline: None,
+        probe: None,
         oom_kills: 0,
     };
 }
@@ -100,6 +108,8 @@ pub enum Source {
     Errors(WorkloadId),
     Report(WorkloadId),
     Group(WorkloadId),
+    Notice(WorkloadId),
+    Newline(WorkloadId),
 }
 
 impl Source {
@@ -110,6 +120,8 @@ impl Source {
             Source::Errors(id) => (2, id.0),
             Source::Report(id) => (3, id.0),
             Source::Group(id) => (4, id.0),
+            Source::Notice(id) => (8, id.0),
+            Source::Newline(id) => (9, id.0),
         };
         kind << 16 | u64::from(id)
     }
@@ -122,6 +134,8 @@ impl Source {
             2 => Source::Errors(id),
             3 => Source::Report(id),
             4 => Source::Group(id),
+            8 => Source::Notice(id),
+            9 => Source::Newline(id),
             _ => return None,
         })
     }

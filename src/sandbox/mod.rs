@@ -26,6 +26,7 @@ mod spawn;
 mod tests;
 mod trees;
 
+pub use environment::notify_path;
 pub use failure::{Failure, Shown, What, is_transient};
 pub use rescue::spawn_rescue;
 pub use spawn::{ChildStdio, Conditions, Launched, PlanSpace, Reported, read_report, spawn};

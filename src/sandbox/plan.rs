@@ -42,6 +42,8 @@ pub enum Step {
     Devices,
     /// In a user namespace nobody makes device files: the machine's are mounted there.
     DeviceFiles,
+    /// The socket it says to that it is ready, in its /dev.
+    Notify,
     /// A devpts of its own.
     Terminals,
     /// /dev/shm.
@@ -70,6 +72,8 @@ pub enum Step {
     DieWithParent,
     /// Everything from 3 on closes when the program starts.
     CloseOnExec,
+    /// The descriptor it writes to when it is ready.
+    ReadyDescriptor,
     /// The working directory, which must lie inside the root.
     Directory,
     Signals,
@@ -130,6 +134,10 @@ pub struct Circumstances {
     /// setgroups(2) is denied here, as it is to whoever maps himself alone
     /// (user_namespaces(7)): the groups stay, and mean nothing to the machine.
     pub keeps_groups: bool,
+    /// It says that it is ready to a socket.
+    pub notify: bool,
+    /// ... or to a descriptor.
+    pub ready: bool,
     /// It must not outlive its parent, which stays in the foreground.
     pub foreground: bool,
 }
@@ -157,6 +165,7 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         && add(walls, Step::Proc)
         && add(walls, Step::Devices)
         && add(walls && circumstances.device_files, Step::DeviceFiles)
+        && add(walls && circumstances.notify, Step::Notify)
         && add(walls, Step::Terminals)
         && add(walls, Step::SharedMemory);
     let mut last = None;
@@ -184,6 +193,7 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         && add(circumstances.foreground, Step::DieWithParent)
         // Landlock comes here.
         && add(true, Step::CloseOnExec)
+        && add(circumstances.ready, Step::ReadyDescriptor)
         && add(workload.directory.is_some() || !walls, Step::Directory)
         && add(true, Step::Signals)
         && add(has_filter(workload), Step::Seccomp)

@@ -37,6 +37,8 @@ pub struct ChildStdio<'a> {
     /// stdin, if it is a terminal, becomes the controlling one: ctrl-c and job
     /// control work. It is taken from any other session that has it.
     pub controlling_terminal: bool,
+    /// What it has besides, and at which descriptor: where it says that it is ready.
+    pub ready: Option<(BorrowedFd<'a>, u8)>,
 }
 
 /// What a start has to reckon with besides the config.
@@ -46,6 +48,8 @@ pub struct Conditions {
     pub keeps_groups: bool,
     /// See [`plan::Circumstances::foreground`].
     pub foreground: bool,
+    /// Its socket of [`notify_path`](super::notify_path) is there.
+    pub notify: bool,
 }
 
 /// A child on its way.
@@ -73,27 +77,41 @@ pub fn spawn(
     if failure::command(config, workload).is_empty() {
         return Err(Failure::new(What::Command, Errno::EINVAL));
     }
-    if !environment::fill(config, workload, &mut space.environment) {
+    if !environment::fill(config, workload, conditions.notify, &mut space.environment) {
         return Err(Failure::new(What::Environment, Errno::E2BIG));
     }
     if plan::has_filter(workload) && !seccomp::compile(config, workload, &mut space.filter) {
         return Err(Failure::new(What::Seccomp, Errno::E2BIG));
     }
     let cgroup = enter_cgroup(config, id, workload, &mut space.cgroups)?;
-    let trees = if workload.privileged { None } else { Some(Trees::open(config, workload)?) };
+    let trees =
+        if workload.privileged { None } else { Some(Trees::open(config, workload, conditions.notify)?) };
     let circumstances = plan::Circumstances {
         cgroup: cgroup.is_some(),
         terminal: stdio.controlling_terminal,
         device_files: trees.as_ref().is_some_and(|trees| trees.lacks_device_files),
         keeps_groups: conditions.keeps_groups,
         foreground: conditions.foreground,
+        notify: conditions.notify,
+        ready: stdio.ready.is_some(),
     };
     let plan =
         plan::plan(config, workload, circumstances).ok_or(Failure::new(What::Volumes, Errno::E2BIG))?;
 
     let above = |fd| Above::new(fd).map_err(fail(What::Descriptors));
     let (stdin, stdout, stderr) = (above(stdio.stdin)?, above(stdio.stdout)?, above(stdio.stderr)?);
-    let (report, reporter) = io::pipe(io::PipeFlags::NonBlocking).map_err(fail(What::Descriptors))?;
+    let (report, mut reporter) = io::pipe(io::PipeFlags::NonBlocking).map_err(fail(What::Descriptors))?;
+    let mut ready = None;
+    if let Some((fd, number)) = stdio.ready {
+        let number = i32::from(number);
+        // That number is the child's to fill: what it still needs then is at others.
+        let spare = reporter.borrow().duplicate().map_err(fail(What::Descriptors))?;
+        if reporter.borrow().number() == number {
+            reporter = spare;
+        }
+        let copy = fd.duplicate().map_err(fail(What::Descriptors))?;
+        ready = Some((copy, number));
+    }
 
     let cloned = process::clone(namespaces(plan.namespaces), cgroup.as_ref().map(OwnedFd::borrow));
     match cloned.map_err(fail(What::Clone))? {
@@ -108,6 +126,7 @@ pub fn spawn(
                 environment: &space.environment,
                 filter: space.filter.instructions(),
                 reporter: reporter.borrow(),
+                ready: ready.as_ref().map(|(fd, number)| (fd.borrow(), *number)),
             },
         ),
     }

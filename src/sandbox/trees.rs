@@ -25,6 +25,8 @@ pub struct Trees {
     pub devices: OwnedFd,
     /// ... which has no device files in it yet.
     pub lacks_device_files: bool,
+    /// The socket it says to that it is ready.
+    pub notify: Option<OwnedFd>,
     /// Directory volumes, by their index.
     pub volumes: Vec<(u16, OwnedFd), { limits::WORKLOAD_VOLUMES }>,
 }
@@ -35,7 +37,7 @@ fn tame() -> Attributes {
 }
 
 impl Trees {
-    pub fn open(config: &Config, workload: &Workload) -> Result<Trees, Failure> {
+    pub fn open(config: &Config, workload: &Workload, notify: bool) -> Result<Trees, Failure> {
         let fail = |what| move |errno| Failure::new(what, errno);
         let volumes = config.volumes(workload.volumes);
         let (root, program) = match workload.root {
@@ -51,7 +53,11 @@ impl Trees {
         };
         let devices = devices().map_err(fail(What::Devices))?;
         let lacks_device_files = lacks_device_files(devices.borrow()).map_err(fail(What::Devices))?;
-        let mut trees = Trees { root, program, devices, lacks_device_files, volumes: Vec::new() };
+        let notify = match notify {
+            true => Some(socket(config, workload).map_err(fail(What::Notify))?),
+            false => None,
+        };
+        let mut trees = Trees { root, program, devices, lacks_device_files, notify, volumes: Vec::new() };
         for (volume, index) in volumes.iter().zip(0u16..) {
             let VolumeSource::Directory { source, writable } = volume.source else { continue };
             let access = if writable { Attributes::NONE } else { Attributes::READ_ONLY };
@@ -84,6 +90,15 @@ fn directory(path: &CStr, more: Attributes) -> Result<OwnedFd, Errno> {
         tree => tree?,
     };
     mount::isolate(tree.borrow(), depth, tame() | more)?;
+    Ok(tree)
+}
+
+/// The socket that is only this workload's.
+fn socket(config: &Config, workload: &Workload) -> Result<OwnedFd, Errno> {
+    let mut path = super::notify_path(config, workload);
+    let path = path.as_c_str().ok_or(Errno::ENAMETOOLONG)?;
+    let tree = mount::clone_tree(BorrowedFd::CWD, path, Depth::This)?;
+    mount::isolate(tree.borrow(), Depth::This, tame() | Attributes::NO_EXEC)?;
     Ok(tree)
 }
 
@@ -168,6 +183,9 @@ static LINKS: [(&CStr, &CStr); 5] = [
     (c"stderr", c"/proc/self/fd/2"),
     (c"ptmx", c"pts/ptmx"),
 ];
+
+/// In each /dev there is a place for the socket, empty where there is none.
+pub(super) const NOTIFY: &CStr = c"notify";
 
 static PLACES: [&CStr; 3] = [c"pts", c"shm", c"mqueue"];
 
@@ -257,6 +275,7 @@ fn fill(dev: BorrowedFd) -> Result<(), Errno> {
     for (name, target) in LINKS {
         fs::make_symlink(target, dev, name)?;
     }
+    fs::make_node(dev, NOTIFY, NodeKind::Regular, 0o600)?;
     for name in PLACES {
         fs::make_directory(dev, name, 0o755)?;
     }
