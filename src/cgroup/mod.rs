@@ -20,7 +20,7 @@ mod limit;
 pub use control::{
     CONTROLLERS, DelegateFailure, delegate, freeze, is_populated, kill, oom_kills, open_events, peak, remove,
 };
-pub use limit::{Problem, Written, enter, limit_name};
+pub use limit::{Problem, Written, enter};
 
 use crate::config::{Config, WorkloadId};
 use crate::limits;

@@ -115,6 +115,7 @@ sentences! {
     // Values that are well-formed and yet cannot be.
     NoCommand "@T has no `command`|`command = [\"/bin/program\", \"argument\"]`";
     NoType "@T has no `type`|the name of a filesystem";
+    NoDevice "@T has no `device`|a block device, or where it is mounted";
     NoAddress "@T has no `address`|`address = \"192.0.2.5/24\"`";
     NotOneVolume "@T is not one volume|`{ tmpfs = \"8M\" }` or `{ source = \"/directory\" }`";
     NotOneReady "@T is not one way to be ready|`{ fd = 3 }` or `{ tcp = 8080 }`";
@@ -122,12 +123,14 @@ sentences! {
     GatewayAlone "@T cannot be reached|`address` is missing";
     Backoff "@T makes `first` more than `most`|200ms and 30s where not given";
     Wall "@T asks for a wall|`privileged = true` takes down all walls: drop one of the two";
+    MachineRight "@T counts for nothing in a user namespace|name its `user`, or `namespaces = { user = \"host\" }`";
     LeftOut "@T is left out|its own problem is reported above";
     Cycle "workloads wait for each other: @C|drop one of these";
     // Capacities of `limits` that are used up.
     Workloads "too many workloads|at most @N";
     Mounts "too many mounts|at most @N";
     Interfaces "too many interfaces|at most @N";
+    Limits "too many limits|at most @N";
     Volumes "too many volumes|at most @N";
     Edges "too many names in `after` and `needs`|at most @N";
     Words "too many strings in arrays|at most @N";
@@ -290,9 +293,13 @@ impl<'a> Teller<'a> {
         let tree = self.shown.tree;
         let mut before: &[u8] = b" in [";
         for depth in 0..tree.node(table).depth {
-            self.put(before);
-            self.key(tree.ancestor(table, depth.saturating_add(1)));
-            before = b".";
+            let node = tree.ancestor(table, depth.saturating_add(1));
+            // What is in an array has no key.
+            if !self.shown.key(node).is_empty() {
+                self.put(before);
+                self.key(node);
+                before = b".";
+            }
         }
         self.put(if table == ROOT { b"" } else { b"]" });
     }

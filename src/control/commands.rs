@@ -40,7 +40,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "notify",
         arguments: packed!(" NAME=VALUE..."),
-        summary: packed!("tell whoever supervises this process: READY=1, WATCHDOG=1, STOPPING=1"),
+        summary: packed!("tell the supervisor: READY=1, WATCHDOG=1, STOPPING=1"),
         more: packed!("For a workload with `ready = \"notify\"` or a `watchdog`, as sd_notify(3) does it.\n"),
         run: notify::run,
     },

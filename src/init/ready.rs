@@ -9,7 +9,7 @@
 
 use super::Init;
 use super::state::Source;
-use crate::config::{Network, Ready, User, Workload, WorkloadId};
+use crate::config::{Network, RANGE, Ready, User, Workload, WorkloadId};
 use crate::supervise::{self, Event, UnitEvent};
 use crate::sys::children::{self, Side};
 use crate::sys::datagram::Sender;
@@ -182,7 +182,7 @@ fn owns(workload: &Workload, uid: u32) -> bool {
     match workload.user {
         User::Ids { uid: own, .. } => own == uid,
         User::Auto { .. } if workload.privileged => uid == 0,
-        User::Auto { first } => uid.wrapping_sub(first) < 0x1_0000,
+        User::Auto { first } => uid.wrapping_sub(first) < RANGE,
     }
 }
 

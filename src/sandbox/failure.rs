@@ -6,9 +6,8 @@
 //! it is printed, and then says what corm was doing, to what, what the kernel
 //! answered and, where it is known, what to do about it.
 
-use super::plan::{self, Rlimit, Step};
-use crate::cgroup;
-use crate::config::{Config, Root, VolumeSource, Workload, WorkloadId};
+use super::plan::Step;
+use crate::config::{Config, Limit, Root, VolumeSource, Workload, WorkloadId};
 use crate::pack::{self, Packed};
 use crate::sys::Errno;
 use crate::text::{self, Show, Sink};
@@ -49,7 +48,10 @@ operations! {
     Devices "make its /dev"
     Descriptors "open what its start needs"
     Clone "make its process in its namespaces and cgroup"
+    Users "map the ids of its user namespace"
+    VolumeUsers "make \x01 a volume it may write to"
     // The child's half.
+    Wait "wait for corm"
     Session "begin its session"
     CgroupNamespace "make its cgroup namespace"
     Hostname "set its hostname to \x01"
@@ -65,7 +67,6 @@ operations! {
     Volume "mount a volume on \x02"
     Pivot "make \x03 its /"
     Stdio "set up its stdin, stdout and stderr"
-    Rlimit "set its limit \x01"
     Rights "set its capabilities"
     User "give it its user and group"
     Keyring "give it a keyring"
@@ -87,15 +88,19 @@ macro_rules! remedies {
 }
 
 remedies! {
-    Limit ENOENT "this machine has no such cgroup controller"
+    Limit ENOENT "this machine has no such cgroup controller, or its device is not there"
+    Limit ENODEV "it is not on a disk"
+    Limit EPERM "this takes a right that corm does not have here"
     Limit EINVAL "the kernel does not take this value"
     Limit ERANGE "the kernel does not take this value"
     Root ELOOP "no part of the path may be a symlink, which a workload could have put there"
     VolumeSource ELOOP "no part of the path may be a symlink, which a workload could have put there"
     Clone EAGAIN "its pids limit is reached"
+    Clone EINVAL "this kernel lacks one of the namespaces"
     Clone ENOSPC "a limit in /proc/sys/user is reached"
     Clone EBUSY "its cgroup has cgroups of its own below it"
     Clone ENOSYS "corm needs Linux 5.15"
+    VolumeUsers EINVAL "its filesystem cannot map ids: give the directory to the ids that `corm check` shows, use another filesystem, or name its `user`"
     AttachRoot ENOTDIR "it must be a directory"
     Proc ENOENT "create the directories proc and dev there"
     Proc ENOTDIR "it must be a directory there, not a symlink"
@@ -204,19 +209,21 @@ fn named(root: &CStr) -> &CStr {
 
 impl<'c> Shown<'c> {
     /// What it was done to.
-    fn object(&self) -> &'c CStr {
+    fn object(&self) -> &'c [u8] {
         let (config, index) = (self.config, usize::from(self.failure.index));
-        let Some(workload) = self.workload else { return c"?" };
+        let Some(workload) = self.workload else { return b"?" };
         let volume = config.volumes(workload.volumes).get(index);
-        match (self.failure.what, volume.map(|volume| volume.source)) {
+        let name = match (self.failure.what, volume.map(|volume| volume.source)) {
             (What::Volume, _) => volume.map_or(c"?", |volume| config.c_str(volume.target)),
-            (What::VolumeSource, Some(VolumeSource::Directory { source, .. })) => config.c_str(source),
-            (What::Limit, _) => cgroup::limit_name(index),
-            (What::Rlimit, _) => RLIMITS.get(index).map_or(c"?", |(_, name)| name),
+            (What::VolumeSource | What::VolumeUsers, Some(VolumeSource::Directory { source, .. })) => {
+                config.c_str(source)
+            }
+            (What::Limit, _) => return Limit::ALL.get(index).map_or(b"?", |limit| limit.name()),
             (What::Hostname | What::Cgroup, _) => config.c_str(workload.name),
             (What::Directory, _) => workload.directory.map_or(c"/", |path| config.c_str(path)),
             _ => command(config, workload),
-        }
+        };
+        name.to_bytes()
     }
 }
 
@@ -254,21 +261,11 @@ pub(super) fn command<'c>(config: &'c Config, workload: &Workload) -> &'c CStr {
     config.words(workload.command).first().map_or(c"", |program| config.c_str(*program))
 }
 
-static RLIMITS: [(Rlimit, &CStr); plan::Rlimit::ALL.len()] = [
-    (Rlimit::Files, c"files"),
-    (Rlimit::Core, c"core"),
-    (Rlimit::Stack, c"stack"),
-    (Rlimit::LockedMemory, c"locked-memory"),
-    (Rlimit::FileSize, c"file-size"),
-];
-
 fn what(step: Step) -> (What, u16) {
     let what = match step {
         Step::Volume(index) => return (What::Volume, index),
-        Step::Limit(limit) => {
-            let row = RLIMITS.iter().zip(0u16..).find(|((it, _), _)| *it == limit);
-            return (What::Rlimit, row.map_or(u16::MAX, |(_, index)| index));
-        }
+        Step::FewFiles => return (What::Limit, Limit::Files as u16),
+        Step::Wait => What::Wait,
         Step::Session => What::Session,
         Step::CgroupNamespace => What::CgroupNamespace,
         Step::Hostname => What::Hostname,
@@ -289,7 +286,7 @@ fn what(step: Step) -> (What, u16) {
         | Step::Capabilities
         | Step::NoNewPrivileges
         | Step::DieWithParent => What::Rights,
-        Step::Groups | Step::Gid | Step::Uid => What::User,
+        Step::NamespaceRoot | Step::Groups | Step::Gid | Step::Uid => What::User,
         Step::Keyring => What::Keyring,
         Step::CloseOnExec => What::CloseOnExec,
         Step::Directory => What::Directory,

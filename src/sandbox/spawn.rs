@@ -2,11 +2,11 @@
 
 use super::failure::{self, Failure, REPORT, What};
 use super::trees::Trees;
-use super::{child, environment, plan, seccomp};
+use super::{child, environment, plan, seccomp, settle};
 use crate::cgroup;
 use crate::config::{Config, Workload, WorkloadId};
 use crate::sys::process::{self, Cloned, Namespaces};
-use crate::sys::{BorrowedFd, Errno, OwnedFd, io};
+use crate::sys::{BorrowedFd, Errno, OwnedFd, children, io};
 
 /// What starts have in common. Zero at first, so it lives in `.bss`.
 pub struct PlanSpace {
@@ -51,6 +51,9 @@ pub struct Conditions {
     /// Its socket of [`notify_path`](super::notify_path) is there.
     pub notify: bool,
 }
+
+/// What the child waits for: any byte.
+const GO: &[u8] = b"!";
 
 /// A child on its way.
 pub struct Launched {
@@ -100,7 +103,8 @@ pub fn spawn(
 
     let above = |fd| Above::new(fd).map_err(fail(What::Descriptors));
     let (stdin, stdout, stderr) = (above(stdio.stdin)?, above(stdio.stdout)?, above(stdio.stderr)?);
-    let (report, mut reporter) = io::pipe(io::PipeFlags::NonBlocking).map_err(fail(What::Descriptors))?;
+    settle::own_pipes(workload, stdio).map_err(fail(What::Stdio))?;
+    let (report, mut reporter) = io::socket_pair().map_err(fail(What::Descriptors))?;
     let mut ready = None;
     if let Some((fd, number)) = stdio.ready {
         let number = i32::from(number);
@@ -115,10 +119,20 @@ pub fn spawn(
 
     let cloned = process::clone(namespaces(plan.namespaces), cgroup.as_ref().map(OwnedFd::borrow));
     match cloned.map_err(fail(What::Clone))? {
-        Cloned::Parent(pid) => Ok(Launched { pid, report }),
-        Cloned::Child => child::run(
-            &plan.steps,
-            &child::Start {
+        Cloned::Parent(pid) => {
+            let settled = settle::settle(pid, config, workload, trees.as_ref())
+                .and_then(|()| io::write(report.borrow(), GO).map(drop).map_err(fail(What::Descriptors)));
+            if let Err(failure) = settled {
+                // It waits, and will never be a workload. Whoever reaps orphans reaps it.
+                let _ = children::kill(pid, libc::SIGKILL as u8);
+                return Err(failure);
+            }
+            Ok(Launched { pid, report })
+        }
+        Cloned::Child => {
+            // Or the parent's end would still be open when the parent is gone.
+            drop(report);
+            let start = child::Start {
                 config,
                 workload,
                 trees: trees.as_ref(),
@@ -127,8 +141,9 @@ pub fn spawn(
                 filter: space.filter.instructions(),
                 reporter: reporter.borrow(),
                 ready: ready.as_ref().map(|(fd, number)| (fd.borrow(), *number)),
-            },
-        ),
+            };
+            child::run(&plan.steps, &start)
+        }
     }
 }
 
@@ -142,13 +157,14 @@ fn enter_cgroup(
     cgroup::enter(config, id, workload, written).map_err(|problem| match problem {
         cgroup::Problem::Absent => Failure::new(What::NoCgroup, Errno::ENOENT),
         cgroup::Problem::Directory(errno) => Failure::new(What::Cgroup, errno),
-        cgroup::Problem::Limit { index, errno } => Failure { what: What::Limit, index, errno },
+        cgroup::Problem::Limit { limit, errno } => Failure { what: What::Limit, index: limit as u16, errno },
     })
 }
 
 fn namespaces(wanted: plan::Namespaces) -> Namespaces {
     let when = |wanted: bool, flags: Namespaces| if wanted { flags } else { Namespaces::NONE };
-    when(wanted.own_view, Namespaces::MOUNT | Namespaces::UTS | Namespaces::IPC)
+    when(wanted.users, Namespaces::USER)
+        | when(wanted.own_view, Namespaces::MOUNT | Namespaces::UTS | Namespaces::IPC)
         | when(wanted.pid, Namespaces::PID)
         | when(wanted.network, Namespaces::NETWORK)
 }
@@ -187,8 +203,8 @@ pub enum Reported {
 /// Reads a child's report, once its descriptor is readable. It does not block.
 pub fn read_report(report: BorrowedFd) -> Reported {
     let mut bytes = [0u8; REPORT];
-    match io::read(report, &mut bytes) {
-        Ok(0) => Reported::Executed,
+    match io::receive_now(report, &mut bytes) {
+        Ok(0) | Err(Errno::ECONNRESET) => Reported::Executed,
         Err(Errno::EAGAIN | Errno::EINTR) => Reported::Nothing,
         Ok(_) => {
             let garbled = Failure::new(What::Descriptors, Errno::EBADMSG);
