@@ -191,3 +191,101 @@ command = ["/bin/busybox", "echo", "I must not run"]
     assert_not_said(&machine.console(), "never: I must not run");
     Ok(())
 }
+
+/// One boot: who is ready when, who is not, and what becomes of those that need them.
+#[test]
+fn workloads_say_that_they_are_ready_and_are_held_to_it() -> Result<()> {
+    let config = r#"
+[workload.notifies]
+command = ["/bin/sh", "-c", "sleep 1; echo before; /init notify STATUS=half READY=1; sleep 1000"]
+root = "/"
+ready = "notify"
+stop = { signals = ["USR1", "KILL"], timeout = "1s" }
+[workload.after-notify]
+command = ["/bin/sh", "-c", "echo then; sleep 1000"]
+root = "/"
+needs = ["notifies"]
+
+[workload.writes]
+command = ["/bin/sh", "-c", "ls -l /proc/self/fd; echo >&5; sleep 1000"]
+root = "/"
+ready = { fd = 5 }
+
+[workload.serves]
+command = ["/bin/busybox", "httpd", "-f", "-p", "127.0.0.1:8080"]
+ready = { tcp = 8080, period = "100ms" }
+
+[workload.serves-not]
+command = ["/bin/sh", "-c", "sleep 1000"]
+root = "/"
+ready = { tcp = 8080, period = "100ms" }
+start-timeout = "2s"
+restart = "never"
+
+[workload.hangs]
+command = ["/bin/sh", "-c", "/init notify WATCHDOG=1 READY=1; echo \"within $WATCHDOG_USEC\"; exec sleep 1000"]
+root = "/"
+ready = "notify"
+watchdog = "1500ms"
+backoff = { burst = 2, within = "1h", jitter = "50ms" }
+
+[workload.liar]
+command = ["/bin/sh", "-c", "NOTIFY_SOCKET=/run/corm/notify.mute /init notify READY=1; ls /run/corm; sleep 1000"]
+root = "/"
+
+[workload.mute]
+command = ["/bin/sh", "-c", "sleep 1000"]
+root = "/"
+ready = "notify"
+start-timeout = "0s"
+[workload.after-mute]
+command = ["/bin/sh", "-c", "echo too early"]
+root = "/"
+after = ["mute"]
+
+[workload.work]
+command = ["/bin/sh", "-c", "sleep 1; echo working; exit 0"]
+root = "/"
+restart = "never"
+[workload.after-work]
+command = ["/bin/sh", "-c", "echo worked; sleep 1000"]
+root = "/"
+needs = ["work"]
+"#;
+    let script = r#"
+while ! dmesg | grep -q 'hangs: more than 2 restart[s]'; do sleep 1; done
+while ! dmesg | grep -q 'serves-not: was not wel[l]'; do sleep 1; done
+# A socket that somebody else reaches counts for nothing either: this is no process of mute's.
+NOTIFY_SOCKET=/run/corm/notify.mute /init notify READY=1; echo sent=$?
+pid=$(dmesg | sed -n 's/.*corm: notifies: running, pid //p')
+kill -9 $pid
+while [ $(dmesg | grep -c 'after-notify: running, pi[d]') != 2 ]; do sleep 1; done
+dmesg | grep -E '\] (corm: )?(notif|after-|writ|serv|hang|liar|mut|work)[a-z-]*: '
+"#;
+    let machine = boot(&(config.to_owned() + &probe(&[], script)))?;
+    let seen = Seen::by_probe(&machine)?;
+    let line = |text: &str| {
+        seen.lines()
+            .iter()
+            .position(|line| line.contains(text))
+            .unwrap_or_else(|| panic!("no `{text}`:\n{seen}"))
+    };
+    let last = |text: &str| seen.lines().iter().rposition(|line| line.contains(text)).unwrap();
+    assert!(line("notifies: before") < line("notifies: ready after"), "{seen}");
+    assert!(line("notifies: ready after") < line("after-notify: running"), "{seen}");
+    assert!(line("after-notify: what it needs is down") < last("notifies: ready after"), "{seen}");
+    assert!(last("notifies: ready after") < last("after-notify: running"), "{seen}");
+    line("liar: corm notify: cannot send to /run/corm/notify.mute");
+    line("writes: ready after");
+    line("serves: ready after");
+    line("serves-not: not ready after 2s, stopping it");
+    line("hangs: within 1500000");
+    line("hangs: no sign of life for 1.5s, killing it");
+    line("hangs: more than 2 restarts in 1h, given up");
+    assert!(line("work: working") < line("after-work: running"), "{seen}");
+    assert_eq!(seen.value("sent")?, "0");
+    for text in ["mute: ready", "after-mute: running"] {
+        assert!(!seen.has(text), "`{text}`:\n{seen}");
+    }
+    Ok(())
+}

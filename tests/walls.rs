@@ -141,7 +141,7 @@ fn from_inside_every_wall_stands() -> Result<()> {
         "root=read-only",
         "bin=read-only",
         "interfaces=1",
-        "dev=fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero ",
+        "dev=fd full mqueue notify null ptmx pts random shm stderr stdin stdout tty urandom zero ",
         "tmp=writable",
         "mknod=refused",
         "mount=refused",

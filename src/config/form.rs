@@ -57,6 +57,8 @@ forms! {{
     IoPriority TEXT, "an I/O priority|\"idle\", \"best-effort:0\" to 7 or \"realtime:0\" to 7; 0 comes first";
     Scheduler TEXT, "a scheduling policy|\"normal\", \"batch\", \"idle\", \"fifo:1\" to 99 or \"round-robin:1\" to 99";
     Signal INTEGER | TEXT, "a signal|such as \"TERM\", \"SIGINT\", \"RTMIN+3\" or 15";
+    Descriptor INTEGER, "a descriptor|a number from 3 to 255";
+    TcpPort INTEGER, "a port|a number from 1 to 65535";
     User INTEGER | TEXT, "a user|\"auto\", a uid, or \"uid:gid\"; names are not looked up";
     Address TEXT, "an address|IPv4 with its prefix length: \"192.0.2.5/24\"";
     Gateway TEXT, "an address|IPv4: \"192.0.2.1\"";
@@ -93,6 +95,7 @@ forms! {{
     Ports ARRAY, "an array of ports|`[\"8080\", \"5000-5010\"]`";
     Devices ARRAY, "an array of devices|`[\"/dev/ttyS1\", \"/dev/rtc0:r\"]`";
     Calls ARRAY, "an array of system calls|`[\"@default\", \"mount\"]`";
+    Signals ARRAY, "an array of signals|one to four: `[\"TERM\", \"INT\"]`";
     Tables ARRAY, "an array of tables|`[{ device = \"/data\", read = \"10M\" }]`";
     Variables TABLE, "a table of strings|`NAME = \"value\"`";
     Settings TABLE, "a table of settings|`\"kernel.panic\" = 10`, with the quotes";
@@ -106,7 +109,7 @@ forms! {{
     OnFailure TEXT, "reboot halt rescue";
     Poweroff TEXT, "poweroff reboot halt";
     Restart TEXT, "never on-failure always";
-    Ready TEXT | TABLE, "started notify";
+    Ready TEXT | TABLE, "started settled notify";
     Overlay TEXT, "tmpfs";
     NetworkMode TEXT, "none host";
     Sharing TEXT, "own host";
@@ -240,6 +243,8 @@ impl Form {
         let (least, most) = match self {
             Form::Count | Form::CountOrMax => (1, SHORT - 1),
             Form::Weight => (1, 10_000),
+            Form::Descriptor => (3, 255),
+            Form::TcpPort => (1, 65_535),
             Form::Size => (1, i64::MAX as u64),
             Form::SizeOrMax => (0, i64::MAX as u64),
             Form::Duration => (0, SHORT),

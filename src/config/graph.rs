@@ -1,7 +1,7 @@
 //! Workloads that wait for each other for ever.
 //!
-//! A depth-first search over `after`, on the tree of values and without
-//! recursion. Each cycle is broken by leaving out the workload whose `after`
+//! A depth-first search over `after` and `needs`, on the tree of values and without
+//! recursion. Each cycle is broken by leaving out the workload whose list
 //! closes it; that is done before workloads are read, so nothing has to be
 //! taken back.
 
@@ -11,7 +11,7 @@ use crate::limits;
 use heapless::Vec;
 
 /// Marks of workloads: not seen yet; done with; else, on the path: the entry of
-/// `after` that leads on.
+/// its lists that leads on.
 const NEW: u16 = 0;
 const DONE: u16 = u16::MAX;
 
@@ -37,10 +37,10 @@ pub(super) fn break_cycles(
                 tree.node(at).mark.set(DONE);
                 let Some(back) = path.pop() else { break };
                 at = owner(tree, back);
-                entry = tree.next(back);
+                entry = next_entry(sources, tree, back);
                 continue;
             };
-            entry = tree.next(edge);
+            entry = next_entry(sources, tree, edge);
             if tree.node(edge).kind != Kind::Text {
                 continue;
             }
@@ -71,17 +71,32 @@ pub(super) fn break_cycles(
     }
 }
 
-/// The first string of a workload's `after`; none if the workload is left out anyway.
+/// The first entry of a workload's lists; none if the workload is left out anyway.
 fn first_entry(sources: &Sources, tree: &Tree, workload: NodeId) -> Option<NodeId> {
     let node = tree.node(workload);
     if node.is_broken() || !node.kind.is_table() {
         return None;
     }
-    let after = super::read::named(sources, tree, workload, "after")?;
-    if tree.node(after).kind == Kind::Array { tree.first(after) } else { None }
+    ["after", "needs"].into_iter().find_map(|list| first_of(sources, tree, workload, list))
 }
 
-/// The workload whose `after` that entry is in.
+fn first_of(sources: &Sources, tree: &Tree, workload: NodeId, list: &'static str) -> Option<NodeId> {
+    let list = super::read::named(sources, tree, workload, list)?;
+    if tree.node(list).kind == Kind::Array { tree.first(list) } else { None }
+}
+
+/// The entry behind this one, in the same list or in `needs`.
+fn next_entry(sources: &Sources, tree: &Tree, entry: NodeId) -> Option<NodeId> {
+    let in_list = tree.next(entry);
+    if in_list.is_some() {
+        return in_list;
+    }
+    let workload = owner(tree, entry);
+    let needs = first_of(sources, tree, workload, "needs")?;
+    if tree.node(needs).parent == tree.node(entry).parent { None } else { Some(needs) }
+}
+
+/// The workload whose list that entry is in.
 pub(super) fn owner(tree: &Tree, entry: NodeId) -> NodeId {
     tree.node(tree.node(entry).parent).parent
 }

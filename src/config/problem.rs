@@ -118,6 +118,7 @@ sentences! {
     NoDevice "@T has no `device`|a block device, or where it is mounted";
     NoAddress "@T has no `address`|`address = \"192.0.2.5/24\"`";
     NotOneVolume "@T is not one volume|`{ tmpfs = \"8M\" }` or `{ source = \"/directory\" }`";
+    NotOneReady "@T is not one way to be ready|`{ fd = 3 }` or `{ tcp = 8080 }`";
     Gateway "@T cannot be reached|it is not in the network of `address`";
     GatewayAlone "@T cannot be reached|`address` is missing";
     Backoff "@T makes `first` more than `most`|200ms and 30s where not given";
@@ -131,7 +132,7 @@ sentences! {
     Interfaces "too many interfaces|at most @N";
     Limits "too many limits|at most @N";
     Volumes "too many volumes|at most @N";
-    Edges "too many names in `after`|at most @N";
+    Edges "too many names in `after` and `needs`|at most @N";
     Words "too many strings in arrays|at most @N";
     Pairs "too many variables and settings|at most @N";
     Bytes "too many characters in strings|at most @N";

@@ -185,7 +185,11 @@ impl Givens {
         workload.backoff.first = self.or(Key::BackoffFirst, Backoff::DEFAULT.first.into()) as u32;
         workload.backoff.most = self.or(Key::BackoffMost, Backoff::DEFAULT.most.into()) as u32;
         workload.backoff.reset = self.or(Key::BackoffReset, Backoff::DEFAULT.reset.into()) as u32;
-        workload.stop.signal = self.or(Key::StopSignal, Stop::DEFAULT.signal.into()) as u8;
+        workload.backoff.jitter = self.or(Key::BackoffJitter, 0) as u32;
+        workload.backoff.burst = self.or(Key::BackoffBurst, 0) as u32;
+        workload.backoff.within = self.or(Key::BackoffWithin, Backoff::DEFAULT.within.into()) as u32;
+        self.readiness(workload);
+        workload.stop.signals = self.or(Key::StopSignals, Stop::DEFAULT.signals.into()) as u32;
         workload.stop.timeout = self.or(Key::StopTimeout, Stop::DEFAULT.timeout.into()) as u32;
         workload.critical = self.is(Key::Critical);
         workload.early = self.is(Key::Early);
@@ -217,6 +221,30 @@ impl Givens {
         let ports = |key| Some(self.entries(key)).filter(|_| self.get(key).node != NOWHERE);
         workload.allow_bind = ports(Key::AllowBind);
         workload.allow_connect = ports(Key::AllowConnect);
+    }
+
+    /// What runs once is ready when it has done its work.
+    fn readiness(&self, workload: &mut Workload) {
+        let default = u64::from(workload.restart == Restart::Never);
+        workload.ready = match self.or(Key::Ready, default) {
+            0 => Ready::Started,
+            1 => Ready::Settled,
+            2 => Ready::Notify,
+            _ => match self.or(Key::ReadyDescriptor, 0) {
+                0 => Ready::Probe,
+                number => Ready::Descriptor(number as u8),
+            },
+        };
+        // Work takes as long as it takes.
+        let patience = if workload.ready == Ready::Settled { 0 } else { START_TIMEOUT };
+        workload.start_timeout = self.or(Key::StartTimeout, patience.into()) as u32;
+        workload.watchdog = self.or(Key::Alive, 0) as u32;
+        workload.probe = Probe {
+            port: self.or(Key::ReadyTcp, 0) as u16,
+            period: self.or(Key::ProbePeriod, Probe::DEFAULT.period.into()) as u32,
+            timeout: self.or(Key::ProbeTimeout, Probe::DEFAULT.timeout.into()) as u32,
+            threshold: self.or(Key::ProbeThreshold, Probe::DEFAULT.threshold.into()) as u32,
+        };
     }
 
     #[inline(never)]
@@ -318,6 +346,10 @@ impl Reader<'_> {
             return;
         }
         let value = self.value;
+        let before = self.given.get(key).node;
+        if key == Key::StopSignals && before != NOWHERE {
+            self.wrong(node.key, What { node: before, ..Wrong::Defined.into() });
+        }
         if let Some(given) = self.given.0.get_mut(key as usize) {
             *given = Given { value, node: child };
         }
@@ -326,9 +358,6 @@ impl Reader<'_> {
         }
         if key.is_refused() {
             self.wrong(node.key, Wrong::NotYet.into());
-        }
-        if key == Key::Ready && value != 0 {
-            self.wrong(node.value, Wrong::NotYet.into());
         }
     }
 
@@ -433,9 +462,11 @@ impl Reader<'_> {
             Form::Capabilities => Form::Capability,
             Form::Calls => Form::Call,
             Form::Ports => Form::Port,
+            Form::Signals => Form::Signal,
             Form::Devices => Form::Granted,
             _ => Form::Text,
         };
+        let mut signals = 0u64;
         let mut child = self.tree.first(array);
         if form == Form::Command && child.is_none() {
             return self.number(form, self.tree.node(array).value, None);
@@ -447,10 +478,21 @@ impl Reader<'_> {
             if form == Form::Command {
                 element = Form::Text;
             }
+            child = self.tree.next(node);
+            if form == Form::Signals {
+                signals = signals.wrapping_shl(8) | self.value;
+                if signals > u32::MAX.into() {
+                    signals = 0;
+                    break;
+                }
+                continue;
+            }
             if self.config.words.push(Str::unpacked(self.value)).is_err() {
                 return self.too_many(self.tree.node(node).value, Wrong::Words, limits::WORDS);
             }
-            child = self.tree.next(node);
+        }
+        if form == Form::Signals {
+            return self.number(form, self.tree.node(array).value, Some(signals).filter(|all| *all != 0));
         }
         if form == Form::Names {
             // Names become numbers.
@@ -641,9 +683,12 @@ impl Reader<'_> {
 
     fn read_workload(&mut self, table: NodeId, name: Str) {
         let node = self.tree.node(table);
-        for name in self.tree.children(self.given.get(Key::After).node) {
-            self.workload_called(name);
+        for key in [Key::After, Key::Needs] {
+            for name in self.tree.children(self.given.get(key).node) {
+                self.workload_called(name);
+            }
         }
+        self.check_ready();
         let limits = self.read_limits();
         let volumes = self.read_volumes();
         if !self.bad && !self.given.is(Key::Command) {
@@ -679,6 +724,17 @@ impl Reader<'_> {
             workload.volumes = volumes;
             workload.capabilities = capabilities;
             self.given.fill(workload, own_root, first, null);
+        }
+    }
+
+    fn check_ready(&mut self) {
+        let Given { value, node } = self.given.get(Key::Ready);
+        let named = |key| self.given.get(key).node != NOWHERE;
+        let probe = named(Key::ReadyTcp);
+        let settings = [Key::ProbePeriod, Key::ProbeTimeout, Key::ProbeThreshold];
+        let both = probe == named(Key::ReadyDescriptor) || !probe && settings.into_iter().any(named);
+        if value == SPECIAL && both && !self.bad {
+            self.wrong(self.tree.node(node).key, Wrong::NotOneReady.into());
         }
     }
 
@@ -841,21 +897,36 @@ impl Reader<'_> {
     fn read_edges(&mut self) {
         for table in self.tree.children(self.workloads) {
             let Some(id) = self.id_of(table) else { continue };
-            let Some(after) = named(self.sources, self.tree, table, "after") else { continue };
-            let first = self.config.edges.len();
-            for entry in self.tree.children(after) {
-                let target = self.workload_called(entry).and_then(|table| self.id_of(table));
-                let Some(target) = target else { continue };
-                let so_far = self.config.edges.get(first..).unwrap_or(&[]);
-                if !so_far.contains(&target) && self.config.edges.push(target).is_err() {
-                    self.too_many(self.tree.node(entry).value, Wrong::Edges, limits::EDGES);
-                    return;
+            let list = |name| named(self.sources, self.tree, table, name);
+            let (after, needs) = (list("after"), list("needs"));
+            let start = self.config.edges.len();
+            let mut first = start;
+            for list in [after, needs].into_iter().flatten() {
+                first = self.config.edges.len();
+                for entry in self.tree.children(list) {
+                    let mut target = self.workload_called(entry).and_then(|table| self.id_of(table));
+                    if Some(list) == needs && target.is_none() {
+                        // It must not run without it.
+                        self.part = Part::None;
+                        self.wrong(self.tree.node(entry).value, Wrong::LeftOut.into());
+                        self.part = Part::Key;
+                        target = Some(WorkloadId::LEFT_OUT);
+                    }
+                    let Some(target) = target else { continue };
+                    let so_far = self.config.edges.get(first..).unwrap_or(&[]);
+                    if !so_far.contains(&target) && self.config.edges.push(target).is_err() {
+                        self.too_many(self.tree.node(entry).value, Wrong::Edges, limits::EDGES);
+                        return;
+                    }
                 }
             }
-            self.list(first, self.config.edges.len());
+            let end = self.config.edges.len();
+            self.list(start, end);
             let after = List::unpacked(self.value);
+            self.list(first, end);
+            let needed = if needs.is_some() { List::unpacked(self.value) } else { List::EMPTY };
             if let Some(workload) = self.config.workloads.get_mut(id.index()) {
-                workload.after = after;
+                (workload.after, workload.needs) = (after, needed);
             }
         }
     }

@@ -33,6 +33,7 @@ pub(super) enum Key {
     Stop,
     Backoff,
     Stdio,
+    Ready,
     System,
     // From here on: checked, and then refused, because the effect comes with a later version.
     Watchdog,
@@ -40,8 +41,6 @@ pub(super) enum Key {
     NotYet,
     /// Checked, and that is all: part of something that is refused as a whole.
     Checked,
-    /// Refused unless it asks for nothing.
-    Ready,
     Hostname,
     Modules,
     Sysctl,
@@ -63,13 +62,24 @@ pub(super) enum Key {
     Directory,
     Restart,
     After,
+    Needs,
+    StartTimeout,
+    Alive,
+    ReadyDescriptor,
+    ReadyTcp,
+    ProbePeriod,
+    ProbeTimeout,
+    ProbeThreshold,
     Critical,
     Privileged,
     Early,
     BackoffFirst,
     BackoffMost,
     BackoffReset,
-    StopSignal,
+    BackoffJitter,
+    BackoffBurst,
+    BackoffWithin,
+    StopSignals,
     StopTimeout,
     Stdin,
     Stdout,
@@ -273,7 +283,10 @@ sections! {
         "restart" Restart Restart, "When to start it again.";
         "backoff" Table Backoff, "How long to wait before that.";
         "after" Names After, "Start after these workloads are ready or have settled, stop before them.";
+        "needs" Names Needs, "As `after`; and it runs only while these are ready, or have done their work.";
         "ready" Ready Ready, "When it counts as ready.";
+        "start-timeout" Duration StartTimeout, "How long it may take to become ready; \"0s\" is for ever.";
+        "watchdog" Wait Alive, "It is killed when it gives no sign of life (`WATCHDOG=1`) for so long.";
         "stop" Table Stop, "How to stop it.";
         "critical" Boolean Critical, "Its giving up is the machine's failure (`system.on-failure`).";
         "privileged" Boolean Privileged, "No walls: the machine's own root, namespaces and rights.";
@@ -364,18 +377,30 @@ sections! {
         "time" Sharing NotYet, "Clocks.";
     }
     Stop "[workload.NAME.stop]" {
-        "signal" Signal StopSignal, "The signal that asks it to end.";
+        "signal" Signal StopSignals, "The signal that asks it to end.";
+        "signals" Signals StopSignals, "Up to four, one after the other; each has its part of `timeout`.";
         "timeout" Duration StopTimeout, "Until it is killed, with everything it started.";
     }
     Backoff "[workload.NAME.backoff]" {
         "first" Wait BackoffFirst, "The wait before the first restart; it doubles from there.";
         "most" Wait BackoffMost, "The longest wait.";
         "reset" Wait BackoffReset, "A run of this long starts over with `first`.";
+        "jitter" Duration BackoffJitter, "Up to so much more, a different time each.";
+        "burst" Count BackoffBurst, "More restarts than this `within` that time, and it gives up.";
+        "within" Wait BackoffWithin, "The time in which restarts are counted for `burst`.";
     }
     Stdio "[workload.NAME.stdio]" {
         "stdin" Device Stdin, "A character device of the machine.";
         "stdout" Device Stdout, "A character device of the machine.";
         "stderr" Device Stderr, "A character device of the machine.";
+    }
+    Ready "[workload.NAME.ready]" {
+        "fd" Descriptor ReadyDescriptor, "When it writes a newline to this descriptor.";
+        "tcp" TcpPort ReadyTcp, "When it accepts connections on this port, on its own 127.0.0.1; asked again and again.";
+        "command" Command NotYet, "When this program, run inside its walls, ends with 0.";
+        "period" Wait ProbePeriod, "From one answer to the next question.";
+        "timeout" Wait ProbeTimeout, "How long an answer may take.";
+        "threshold" Count ProbeThreshold, "So many misses in a row, once it was ready, and it is restarted.";
     }
     System "[system]" {
         "hostname" Hostname Hostname, "The machine's name.";

@@ -67,6 +67,9 @@ pub struct Pair {
 pub struct WorkloadId(pub u16);
 
 impl WorkloadId {
+    /// What stands in `needs` for one that is left out: no workload has this number.
+    pub const LEFT_OUT: WorkloadId = WorkloadId(u16::MAX);
+
     pub fn index(self) -> usize {
         self.0 as usize
     }
@@ -258,8 +261,18 @@ pub struct Workload {
     pub directory: Option<Str>,
     pub restart: Restart,
     pub backoff: Backoff,
-    /// Started once these are ready or have settled; stopped before them.
+    /// Started once these are ready or have settled; stopped before them. Those of
+    /// `needs` are among them, at the end.
     pub after: List<WorkloadId>,
+    /// Runs only while these do. A number that no workload has is one that is left out.
+    pub needs: List<WorkloadId>,
+    pub ready: Ready,
+    /// Of `ready = { tcp = … }`.
+    pub probe: Probe,
+    /// Milliseconds from execve(2) until it must be ready; 0: any time.
+    pub start_timeout: u32,
+    /// Milliseconds between two signs of life at most; 0: none is wanted.
+    pub watchdog: u32,
     pub stop: Stop,
     /// Its giving up is the machine's failure ([`System::on_failure`]).
     pub critical: bool,
@@ -300,9 +313,14 @@ impl Workload {
         env: List::EMPTY,
         directory: None,
         restart: Restart::Never,
-        backoff: Backoff { first: 0, most: 0, reset: 0 },
+        backoff: Backoff { first: 0, most: 0, reset: 0, jitter: 0, burst: 0, within: 0 },
         after: List::EMPTY,
-        stop: Stop { signal: 0, timeout: 0 },
+        needs: List::EMPTY,
+        ready: Ready::Started,
+        probe: Probe { port: 0, period: 0, timeout: 0, threshold: 0 },
+        start_timeout: 0,
+        watchdog: 0,
+        stop: Stop { signals: 0, timeout: 0 },
         critical: false,
         privileged: false,
         early: false,
@@ -404,6 +422,41 @@ pub enum Restart {
     Always,
 }
 
+/// When a workload counts as ready, for those that start after it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Ready {
+    /// When its program runs.
+    Started,
+    /// When it has ended, and stays so.
+    Settled,
+    /// When it says so: `READY=1` to $NOTIFY_SOCKET, as sd_notify(3) does.
+    Notify,
+    /// When it writes a newline to this descriptor.
+    Descriptor(u8),
+    /// When a connection to its TCP port is accepted. Asked again and again, also later.
+    Probe,
+}
+
+/// How a workload's health is looked at. Times are in milliseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Probe {
+    pub port: u16,
+    /// From one answer to the next question.
+    pub period: u32,
+    /// How long an answer may take.
+    pub timeout: u32,
+    /// So many misses in a row, and it is restarted.
+    pub threshold: u32,
+}
+
+impl Probe {
+    pub const DEFAULT: Probe = Probe { port: 0, period: 1_000, timeout: 1_000, threshold: 3 };
+}
+
+/// `start-timeout`.
+pub const START_TIMEOUT: u32 = 60_000;
+
 /// The wait before restart n is `first * 2^n`, at most `most`; a run of `reset`
 /// starts over. All in milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -411,24 +464,45 @@ pub struct Backoff {
     pub first: u32,
     pub most: u32,
     pub reset: u32,
+    /// Up to so much is added, a different time each.
+    pub jitter: u32,
+    /// More restarts than this `within` such a time, and it gives up; 0: never.
+    pub burst: u32,
+    pub within: u32,
 }
 
 impl Backoff {
     /// Fast enough that a single crash is not felt, slow enough that a workload
     /// that cannot run costs the machine less than a percent.
-    pub const DEFAULT: Backoff = Backoff { first: 200, most: 30_000, reset: 10_000 };
+    pub const DEFAULT: Backoff =
+        Backoff { first: 200, most: 30_000, reset: 10_000, jitter: 0, burst: 0, within: 60_000 };
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stop {
-    /// A signal number, 1 to 64.
-    pub signal: u8,
-    /// Milliseconds until SIGKILL to all of it.
+    /// Signal numbers, 1 to 64, a byte each; the first to be sent is the highest
+    /// byte that is not 0.
+    pub signals: u32,
+    /// Milliseconds until SIGKILL to all of it; each signal has an equal part of them.
     pub timeout: u32,
 }
 
 impl Stop {
-    pub const DEFAULT: Stop = Stop { signal: 15, timeout: 10_000 };
+    pub const DEFAULT: Stop = Stop { signals: 15, timeout: 10_000 };
+
+    fn all(self) -> impl Iterator<Item = u8> {
+        self.signals.to_be_bytes().into_iter().filter(|signal| *signal != 0)
+    }
+
+    /// The signal that is sent after so many others.
+    pub fn signal(self, nth: u8) -> Option<u8> {
+        self.all().nth(nth.into())
+    }
+
+    /// How long each signal is given, in milliseconds.
+    pub fn patience(self) -> u32 {
+        self.timeout.checked_div(self.all().count() as u32).unwrap_or(self.timeout)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,6 +1,6 @@
 //! The table of commands, and what is made of it.
 
-use super::{Streams, Words, check, exit, power, run, version};
+use super::{Streams, Words, check, exit, notify, power, run, version};
 use crate::pack::Packed;
 use crate::text::{Left, Sink};
 use crate::{packed, put};
@@ -36,6 +36,13 @@ pub(super) const COMMANDS: &[Command] = &[
         more: packed!("`corm init --help` explains the options.\n"),
         // It needs more of the process than words and streams: `crate::main` runs it.
         run: Command::misplaced,
+    },
+    Command {
+        name: "notify",
+        arguments: packed!(" NAME=VALUE..."),
+        summary: packed!("tell the supervisor: READY=1, WATCHDOG=1, STOPPING=1"),
+        more: packed!("For a workload with `ready = \"notify\"` or a `watchdog`, as sd_notify(3) does it.\n"),
+        run: notify::run,
     },
     Command {
         name: "run",
@@ -117,7 +124,7 @@ impl Command {
         put!(*out, "\n", self.summary, ".\n", self.more);
     }
 
-    fn usage(&self, out: &mut dyn Sink) {
+    pub fn usage(&self, out: &mut dyn Sink) {
         put!(*out, "usage: corm ", self.name, self.arguments, "\n");
     }
 }

@@ -6,6 +6,7 @@
 
 mod check;
 mod commands;
+mod notify;
 mod power;
 mod run;
 mod streams;

@@ -40,23 +40,30 @@ impl Init {
             error!(self.name(id), ": cannot open ", path, " for it: ", errno);
             unable(errno)
         })?;
+        let voice = self.config.workload(id).map(|workload| self.give_voice(workload));
+        let voice = voice.unwrap_or(Err(Errno::EINVAL)).map_err(|errno| {
+            self.tell_voiceless(id, errno);
+            unable(errno)
+        })?;
         let child = ChildStdio {
             stdin: ends.stdin.borrow(),
             stdout: ends.stdout.borrow(),
             stderr: ends.stderr.as_ref().unwrap_or(&ends.stdout).borrow(),
             controlling_terminal: ends.terminal,
+            ready: voice.descriptor(),
         };
-        let launched =
-            sandbox::spawn(self.config, id, &child, Conditions::default(), self.plan).map_err(|failure| {
-                error!(self.name(id), ": ", failure.shown(self.config, id));
-                consequence(failure)
-            })?;
+        let conditions = Conditions { notify: voice.has_socket(), ..Conditions::default() };
+        let launched = sandbox::spawn(self.config, id, &child, conditions, self.plan).map_err(|failure| {
+            error!(self.name(id), ": ", failure.shown(self.config, id));
+            consequence(failure)
+        })?;
         if let Some((stdout, stderr)) = ends.captured {
             self.open_stream(id, Which::Output, stdout);
             self.open_stream(id, Which::Errors, stderr);
         }
         self.watch_limits(id);
         self.watch(launched.report.borrow(), Interest::Readable, Source::Report(id));
+        self.listen(id, voice);
         if let Some(edge) = self.state.edge(id) {
             edge.report = Some(launched.report);
         }

@@ -11,6 +11,7 @@
 
 mod launch;
 mod output;
+mod ready;
 mod reap;
 pub(crate) mod signals;
 mod state;
@@ -173,6 +174,8 @@ impl Init {
             Some(Source::Report(id)) => self.take_report(id),
             Some(Source::Group(id)) => self.check_group(id),
             Some(Source::Limit(id, index)) => self.take_limit(id, index),
+            Some(Source::Notice(id)) => self.take_notices(id),
+            Some(Source::Newline(id)) => self.take_newline(id),
             None => {}
         }
     }
@@ -206,6 +209,7 @@ impl Init {
                 Action::Launch(id) => self.launch(id),
                 Action::Signal { id, pid, signal } => self.signal(id, pid, signal),
                 Action::KillGroup(id) => self.kill_group(id),
+                Action::Probe(id) => self.probe(id),
                 Action::Freeze { id, frozen } => {
                     if let Err(errno) = cgroup::freeze(self.config, id, frozen) {
                         warn!(self.name(id), ": cannot write to its cgroup.freeze: ", errno);

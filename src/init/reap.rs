@@ -33,6 +33,8 @@ impl Init {
                 self.rescue_ended();
             } else if let Some(id) = self.state.supervisor.owner(pid) {
                 self.ended(id, exit);
+            } else {
+                self.probed(pid, exit);
             }
         }
     }
@@ -55,7 +57,8 @@ impl Init {
 
     fn ended(&mut self, id: WorkloadId, exit: Exit) {
         // What it said before it died comes before what is said about its death.
-        self.take_report(id);
+        self.take_notices(id);
+        self.be_deaf(id);
         self.drain(id);
         self.report_out_of_memory(id);
         if exit == Exit::Signal(libc::SIGSYS as u8) {

@@ -47,6 +47,11 @@ pub struct Edge {
     pub report: Option<OwnedFd>,
     /// cgroup.events, watched while processes are left in the cgroup.
     pub group: Option<OwnedFd>,
+    /// What it sends to $NOTIFY_SOCKET, and the pipe of `ready = { fd = … }`.
+    pub notices: Option<OwnedFd>,
+    pub newline: Option<OwnedFd>,
+    /// The child that asks it how it is.
+    pub probe: Option<u32>,
     /// memory.events' oom_kill when it was last looked at.
     pub oom_kills: u32,
     /// What its limits say.
@@ -95,6 +100,9 @@ impl Edge {
         budget: Budget::FRESH,
         report: None,
         group: None,
+        notices: None,
+        newline: None,
+        probe: None,
         oom_kills: 0,
         watches: [Watch::NONE; cgroup::WATCHED],
     };
@@ -110,6 +118,8 @@ pub enum Source {
     Group(WorkloadId),
     /// One of [`Edge::watches`].
     Limit(WorkloadId, u8),
+    Notice(WorkloadId),
+    Newline(WorkloadId),
 }
 
 impl Source {
@@ -121,6 +131,8 @@ impl Source {
             Source::Report(id) => (3, id.0),
             Source::Group(id) => (4, id.0),
             Source::Limit(id, index) => (u64::from(index).saturating_add(LIMITS), id.0),
+            Source::Notice(id) => (8, id.0),
+            Source::Newline(id) => (9, id.0),
         };
         kind << 16 | u64::from(id)
     }
@@ -133,6 +145,8 @@ impl Source {
             2 => Source::Errors(id),
             3 => Source::Report(id),
             4 => Source::Group(id),
+            8 => Source::Notice(id),
+            9 => Source::Newline(id),
             index => Source::Limit(id, u8::try_from(index.checked_sub(LIMITS)?).ok()?),
         })
     }

@@ -39,6 +39,8 @@ pub struct Start<'a> {
     /// What Landlock takes away.
     pub handled: Handled,
     pub reporter: BorrowedFd<'a>,
+    /// What it says through that it is ready, and at which number it wants it.
+    pub ready: Option<(BorrowedFd<'a>, i32)>,
 }
 
 /// Never returns: executes the workload's program, or reports and exits.
@@ -93,6 +95,10 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             fs::change_directory_to(devices)
         }
         Step::DeviceFiles => dev::device_files(config, workload),
+        Step::Notify => {
+            let socket = start.trees()?.notify.as_ref().ok_or(Errno::EBADF)?;
+            mount::move_to(socket.borrow(), BorrowedFd::CWD, dev::NOTIFY)
+        }
         // These three are relative to the /dev just entered, which is ours and has no symlinks there.
         Step::Terminals => {
             let flags = Flags::NO_SUID | Flags::NO_EXEC;
@@ -162,6 +168,12 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             if io::has_reader(start.reporter) { Ok(()) } else { Err(Errno::ESRCH) }
         }
         Step::CloseOnExec => fd::close_on_exec_from(3),
+        Step::ReadyDescriptor => {
+            let (writer, number) = start.ready.ok_or(Errno::EBADF)?;
+            // Through a copy: it may be at that number already, where execve(2) would close it.
+            let copy = writer.duplicate()?;
+            copy.borrow().duplicate_onto(number)
+        }
         Step::Directory => {
             fs::change_directory(workload.directory.map_or(c"/", |path| config.c_str(path)))?;
             // Descriptors of the machine are still open here, and /proc/self/fd leads to them.

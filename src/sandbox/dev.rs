@@ -45,6 +45,9 @@ static LINKS: [(&CStr, &CStr); 5] = [
     (c"ptmx", c"pts/ptmx"),
 ];
 
+/// In each /dev there is a place for the socket of `ready = "notify"`, empty where there is none.
+pub(super) const NOTIFY: &CStr = c"notify";
+
 static PLACES: [&CStr; 3] = [c"pts", c"shm", c"mqueue"];
 
 /// Where a prepared /dev is mounted. /run/corm is made at boot, for root alone.
@@ -216,6 +219,7 @@ fn fill(dev: BorrowedFd) -> Result<(), Errno> {
     for (name, target) in LINKS {
         fs::make_symlink(target, dev, name)?;
     }
+    fs::make_node(dev, NOTIFY, NodeKind::Regular, 0o600)?;
     for name in PLACES {
         fs::make_directory(dev, name, 0o755)?;
     }

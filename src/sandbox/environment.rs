@@ -3,6 +3,8 @@
 
 use crate::config::{Config, Workload};
 use crate::limits;
+use crate::put;
+use crate::text::Text;
 use core::ffi::CStr;
 use heapless::Vec;
 
@@ -12,18 +14,38 @@ pub type Block = Vec<u8, { limits::ENVIRONMENT }>;
 /// What a shell would search; most roots have some of these.
 const PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// False if it does not fit.
+/// Where the socket is that a workload says to that it is ready, as the machine sees it.
+pub fn notify_path(config: &Config, workload: &Workload) -> Text<{ limits::PATH }> {
+    let mut path = Text::new();
+    put!(path, "/run/corm/notify.", config.bytes(workload.name));
+    path
+}
+
+/// ... and as the workload sees it, in its own /dev.
+const NOTIFY: &[u8] = b"/dev/notify";
+
+/// False if it does not fit. `notify`: it has a socket to say to that it is ready.
 #[must_use]
-pub fn fill(config: &Config, workload: &Workload, block: &mut Block) -> bool {
+pub fn fill(config: &Config, workload: &Workload, notify: bool, block: &mut Block) -> bool {
     block.clear();
     let pairs = config.pairs(workload.env);
-    let defaults: [(&[u8], &[u8]); 3] =
-        [(b"PATH", PATH), (b"HOME", b"/"), (b"CORM_WORKLOAD", config.bytes(workload.name))];
+    let path = notify_path(config, workload);
+    let socket = if workload.privileged { path.as_bytes() } else { NOTIFY };
+    let mut watchdog = Text::<16>::new();
+    // In microseconds.
+    put!(watchdog, workload.watchdog, "000");
+    let defaults: [(&[u8], &[u8]); 5] = [
+        (b"PATH", PATH),
+        (b"HOME", b"/"),
+        (b"CORM_WORKLOAD", config.bytes(workload.name)),
+        (b"NOTIFY_SOCKET", if notify { socket } else { b"" }),
+        (b"WATCHDOG_USEC", if notify && workload.watchdog != 0 { watchdog.as_bytes() } else { b"" }),
+    ];
     // The null is one word.
     let mut words = 1usize;
     for (key, value) in defaults {
         let overridden = pairs.iter().any(|pair| config.bytes(pair.key) == key);
-        if !overridden {
+        if !overridden && !value.is_empty() {
             words = words.saturating_add(1);
             if !push(block, key, value) {
                 return false;

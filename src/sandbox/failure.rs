@@ -64,6 +64,7 @@ operations! {
     AttachProgram "mount \x02 as its program"
     Proc "mount /proc in \x03"
     Dev "mount /dev in \x03"
+    Notify "mount its /dev/notify"
     DevPts "mount its /dev/pts"
     DevShm "mount its /dev/shm"
     DevMqueue "mount its /dev/mqueue"
@@ -76,6 +77,7 @@ operations! {
     Rights "set its capabilities"
     User "give it its user and group"
     Keyring "give it a keyring"
+    Ready "open the descriptor it says through that it is ready"
     CloseOnExec "close what it must not inherit"
     Directory "enter its directory \x02"
     Signals "unblock its signals"
@@ -294,6 +296,8 @@ fn what(step: Step) -> (What, u16) {
         Step::Program => What::AttachProgram,
         Step::Proc => What::Proc,
         Step::Devices | Step::DeviceFiles => What::Dev,
+        Step::Notify => What::Notify,
+        Step::ReadyDescriptor => What::Ready,
         Step::Terminals => What::DevPts,
         Step::SharedMemory => What::DevShm,
         Step::MessageQueues => What::DevMqueue,

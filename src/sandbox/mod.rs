@@ -33,6 +33,7 @@ mod trees;
 mod views;
 
 pub use dev::{DevFailure, prepare_dev};
+pub use environment::notify_path;
 pub use failure::{Failure, Shown, What, is_transient};
 pub use rescue::spawn_rescue;
 pub use spawn::{ChildStdio, Conditions, Launched, PlanSpace, Reported, read_report, spawn};

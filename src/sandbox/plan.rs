@@ -47,6 +47,8 @@ pub enum Step {
     Devices,
     /// In a user namespace nobody makes device files: the machine's are mounted there.
     DeviceFiles,
+    /// The socket it says to that it is ready, in its /dev.
+    Notify,
     /// A devpts of its own.
     Terminals,
     /// /dev/shm.
@@ -84,6 +86,8 @@ pub enum Step {
     DieWithParent,
     /// Everything from 3 on closes when the program starts.
     CloseOnExec,
+    /// The descriptor it writes to when it is ready.
+    ReadyDescriptor,
     /// The working directory, which must lie inside the root.
     Directory,
     Signals,
@@ -125,6 +129,10 @@ pub struct Circumstances {
     pub keeps_groups: bool,
     /// Landlock has something to take away from it.
     pub landlock: bool,
+    /// It says that it is ready to a socket.
+    pub notify: bool,
+    /// ... or to a descriptor.
+    pub ready: bool,
     /// It must not outlive its parent, which stays in the foreground.
     pub foreground: bool,
 }
@@ -154,6 +162,7 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         && add(walls && workload.root == Root::Scratch, Step::Program)
         && add(walls, Step::Devices)
         && add(walls && circumstances.device_files, Step::DeviceFiles)
+        && add(walls && circumstances.notify, Step::Notify)
         && add(walls, Step::Terminals)
         && add(walls, Step::SharedMemory)
         && add(walls, Step::MessageQueues)
@@ -182,6 +191,7 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         // A change of ids would take this back.
         && add(circumstances.foreground, Step::DieWithParent)
         && add(true, Step::CloseOnExec)
+        && add(circumstances.ready, Step::ReadyDescriptor)
         && add(workload.directory.is_some() || !walls, Step::Directory)
         && add(true, Step::Signals)
         && add(has_filter(workload), Step::Seccomp)

@@ -48,6 +48,8 @@ pub struct ChildStdio<'a> {
     /// stdin, if it is a terminal, becomes the controlling one: ctrl-c and job
     /// control work. It is taken from any other session that has it.
     pub controlling_terminal: bool,
+    /// What it has besides, and at which descriptor: where it says that it is ready.
+    pub ready: Option<(BorrowedFd<'a>, u8)>,
 }
 
 /// What a start has to reckon with besides the config.
@@ -57,6 +59,8 @@ pub struct Conditions {
     pub keeps_groups: bool,
     /// See [`plan::Circumstances::foreground`].
     pub foreground: bool,
+    /// Its socket of [`notify_path`](super::notify_path) is there.
+    pub notify: bool,
 }
 
 /// What the child waits for: any byte.
@@ -87,14 +91,15 @@ pub fn spawn(
     if failure::command(config, workload).is_empty() {
         return Err(Failure::new(What::Command, Errno::EINVAL));
     }
-    if !environment::fill(config, workload, &mut space.environment) {
+    if !environment::fill(config, workload, conditions.notify, &mut space.environment) {
         return Err(Failure::new(What::Environment, Errno::E2BIG));
     }
     if plan::has_filter(workload) && !seccomp::compile(config, workload, &mut space.filter) {
         return Err(Failure::new(What::Seccomp, Errno::E2BIG));
     }
     let cgroup = enter_cgroup(config, id, workload, &mut space.cgroups)?;
-    let trees = if workload.privileged { None } else { Some(Trees::open(config, workload)?) };
+    let trees =
+        if workload.privileged { None } else { Some(Trees::open(config, workload, conditions.notify)?) };
     let version = *space.landlock.get_or_insert_with(sys::landlock::version);
     let handled = landlock::handled(config, workload, version);
     let handled = handled.ok_or(Failure::new(What::Landlock, Errno::ENOSYS))?;
@@ -106,6 +111,8 @@ pub fn spawn(
         keeps_groups: conditions.keeps_groups,
         landlock: handled != Handled::default(),
         foreground: conditions.foreground,
+        notify: conditions.notify,
+        ready: stdio.ready.is_some(),
     };
     let plan =
         plan::plan(config, workload, circumstances).ok_or(Failure::new(What::Volumes, Errno::E2BIG))?;
@@ -116,7 +123,18 @@ pub fn spawn(
         guard_devices(workload, stdio, &trees.dev, cgroup.borrow(), &mut space.told_of_devices)?;
     }
     settle::own_pipes(workload, stdio).map_err(fail(What::Stdio))?;
-    let (report, reporter) = io::socket_pair().map_err(fail(What::Descriptors))?;
+    let (report, mut reporter) = io::socket_pair().map_err(fail(What::Descriptors))?;
+    let mut ready = None;
+    if let Some((fd, number)) = stdio.ready {
+        let number = i32::from(number);
+        // That number is the child's to fill: what it still needs then is at others.
+        let spare = reporter.borrow().duplicate().map_err(fail(What::Descriptors))?;
+        if reporter.borrow().number() == number {
+            reporter = spare;
+        }
+        let copy = fd.duplicate().map_err(fail(What::Descriptors))?;
+        ready = Some((copy, number));
+    }
 
     let cloned = process::clone(namespaces(plan.namespaces), cgroup.as_ref().map(OwnedFd::borrow));
     match cloned.map_err(fail(What::Clone))? {
@@ -143,6 +161,7 @@ pub fn spawn(
                 filter: space.filter.instructions(),
                 handled,
                 reporter: reporter.borrow(),
+                ready: ready.as_ref().map(|(fd, number)| (fd.borrow(), *number)),
             };
             child::run(&plan.steps, &start)
         }

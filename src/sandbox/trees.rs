@@ -27,6 +27,8 @@ pub struct Trees {
     pub proc: Option<OwnedFd>,
     /// With the machine's network: the machine's /sys, which shows that network.
     pub sys: Option<OwnedFd>,
+    /// The socket it says to that it is ready.
+    pub notify: Option<OwnedFd>,
     /// Directory volumes, by their index.
     pub volumes: Vec<(u16, OwnedFd), { limits::WORKLOAD_VOLUMES }>,
 }
@@ -37,7 +39,7 @@ fn tame() -> Attributes {
 }
 
 impl Trees {
-    pub fn open(config: &Config, workload: &Workload) -> Result<Trees, Failure> {
+    pub fn open(config: &Config, workload: &Workload, notify: bool) -> Result<Trees, Failure> {
         let fail = |what| move |errno| Failure::new(what, errno);
         let volumes = config.volumes(workload.volumes);
         let (root, program) = match workload.root {
@@ -58,7 +60,11 @@ impl Trees {
         let proc = workload.host_pid.then(|| machine_proc(workload));
         let proc = proc.transpose().map_err(fail(What::Proc))?;
         let dev = Dev::open(config, workload)?;
-        let mut trees = Trees { root, program, dev, proc, sys, volumes: Vec::new() };
+        let notify = match notify {
+            true => Some(socket(config, workload).map_err(fail(What::Notify))?),
+            false => None,
+        };
+        let mut trees = Trees { root, program, dev, proc, sys, notify, volumes: Vec::new() };
         for (volume, index) in volumes.iter().zip(0u16..) {
             let VolumeSource::Directory { source, writable } = volume.source else { continue };
             let access = if writable { Attributes::NONE } else { Attributes::READ_ONLY };
@@ -113,6 +119,15 @@ fn view(path: &CStr, mut depth: Depth, more: Attributes) -> Result<OwnedFd, Errn
         tree => tree?,
     };
     mount::isolate(tree.borrow(), depth, tame() | more)?;
+    Ok(tree)
+}
+
+/// The socket that is only this workload's.
+fn socket(config: &Config, workload: &Workload) -> Result<OwnedFd, Errno> {
+    let mut path = super::notify_path(config, workload);
+    let path = path.as_c_str().ok_or(Errno::ENAMETOOLONG)?;
+    let tree = mount::clone_tree(BorrowedFd::CWD, path, Depth::This)?;
+    mount::isolate(tree.borrow(), Depth::This, tame() | Attributes::NO_EXEC)?;
     Ok(tree)
 }
 

@@ -21,16 +21,21 @@
 //! finitely many calls: each effect moves its unit on, and every delay is at
 //! least [`LEAST_DELAY`].
 //!
-//! **Starting.** A unit starts when every unit in its `after` runs, or has
+//! **Starting.** A unit starts when every unit in its `after` is ready, or has
 //! settled: done, failed, stopped or masked ([`State::lets_others_start`]). One
 //! that failed does not keep others down; `critical` is for those that must.
-//! Before [`Event::MachineReady`] only `early` units start.
+//! Before [`Event::MachineReady`] only `early` units start. One that `needs` others
+//! starts only while they are ready (or have done their work), and leaves when one of
+//! them is not any more: those that need it first.
+//!
+//! **Health.** What runs has to become ready in its time, to give signs of life, or to
+//! answer probes, as its config says. What does not is stopped, and that is a failure.
 //!
 //! **Giving up.** A workload gives up when it can never be started
 //! ([`State::Failed`]), or when it ended by itself, with a failure, and its
-//! policy leaves it so ([`State::Done`] with a failing exit). One that is
-//! restarted for ever does not give up, nor does one that an operator stopped
-//! or that is masked. If it is `critical`, or the boot itself failed, the
+//! policy leaves it so ([`State::Done`] with a failing exit), or when it was
+//! restarted too often (`backoff.burst`). One that is restarted for ever does not,
+//! nor does one that an operator stopped or that is masked. If it is `critical`, or the boot itself failed, the
 //! machine goes into its `on-failure`. `exit-with` comes first: when that
 //! workload is `Done` or `Failed` the machine powers off with its status.
 //!
@@ -56,6 +61,7 @@
 
 mod ids;
 mod note;
+pub mod notice;
 mod specs;
 mod state;
 mod unit;
@@ -67,7 +73,7 @@ pub use state::{Ended, KILL_PATIENCE, LAUNCH_PATIENCE, LEAST_DELAY, START_PATIEN
 pub use unit::Unit;
 pub use words::{Action, End, Event, Exit, Millis, Unable, UnitEvent};
 
-use crate::config::{OnFailure, WorkloadId};
+use crate::config::{OnFailure, Ready, WorkloadId};
 use crate::limits;
 use core::mem::replace;
 use ids::Ids;
@@ -184,7 +190,7 @@ impl Supervisor {
         match self.phase {
             Phase::Booting | Phase::Up | Phase::Rescue | Phase::Ending { .. } => {
                 let brake = (self.brake != Brake::Off).then_some(LEAST_UPTIME);
-                self.units.iter().filter_map(|unit| unit.state().deadline()).chain(brake).min()
+                self.units.iter().filter_map(Unit::deadline).chain(brake).min()
             }
             Phase::Ended { .. } => None,
         }
@@ -245,7 +251,11 @@ impl Supervisor {
             | UnitEvent::SetupFailed(_)
             | UnitEvent::Exited { .. }
             | UnitEvent::GroupEmpty
-            | UnitEvent::Deaf => false,
+            | UnitEvent::Deaf
+            | UnitEvent::Ready
+            | UnitEvent::Alive
+            | UnitEvent::Leaving
+            | UnitEvent::Probed { .. } => false,
         }
     }
 
@@ -255,7 +265,7 @@ impl Supervisor {
         let starts = self.starts();
         let (Some(unit), Some(spec)) = (self.units.get_mut(id.index()), specs.spec(id)) else { return };
         unit.entered = false;
-        unit.apply(deed, &Context { spec: &spec, now, starts });
+        unit.apply(deed, &Context { id, spec: &spec, now, starts });
         let after = unit.state();
         if unit.effect != Effect::Nothing || unit.note != Note::None {
             self.owing.insert(id);
@@ -408,9 +418,11 @@ impl Supervisor {
             Effect::Freeze => Some(Action::Freeze { id, frozen: true }),
             Effect::Thaw => Some(Action::Freeze { id, frozen: false }),
             Effect::Signal => {
-                let (pid, signal) = (unit.pid()?, specs.spec(id)?.stop.signal);
-                Some(Action::Signal { id, pid, signal })
+                let spec = specs.spec(id)?;
+                let signal = unit.next_signal(&spec)?;
+                Some(Action::Signal { id, pid: unit.pid()?, signal })
             }
+            Effect::Probe => Some(Action::Probe(id)),
             Effect::Kill => Some(Action::KillGroup(id)),
             Effect::Launch => {
                 // Other events may lie between the decision and this moment.
@@ -434,7 +446,28 @@ impl Supervisor {
         let clear = |before: &WorkloadId| {
             specs.spec(*before).is_none() || self.state(*before).is_none_or(State::lets_others_start)
         };
-        phase_allows && unit.state() == State::Waiting && spec.after.iter().all(clear)
+        phase_allows
+            && unit.state() == State::Waiting
+            && spec.after.iter().all(clear)
+            && spec.needs.iter().all(|needed| self.is_of_use(specs, *needed))
+    }
+
+    /// Those that need it may run: it is ready and stays so, or it has done its work.
+    fn is_of_use(&self, specs: &impl Specs, id: WorkloadId) -> bool {
+        let (Some(unit), Some(spec)) = (self.unit(id), specs.spec(id)) else { return false };
+        match unit.state() {
+            State::Running { ready, .. } => ready && !unit.is_leaving(),
+            State::Done { exit } => spec.ready == Ready::Settled && !exit.is_failure(),
+            State::Waiting
+            | State::Masked
+            | State::Launching { .. }
+            | State::Starting { .. }
+            | State::Stopping { .. }
+            | State::Emptying { .. }
+            | State::Backoff { .. }
+            | State::Failed { .. }
+            | State::Stopped { .. } => false,
+        }
     }
 }
 
@@ -443,8 +476,12 @@ impl Supervisor {
     fn propagate(&mut self, specs: &impl Specs, now: Millis) {
         self.expire(specs, now);
         match self.phase {
-            Phase::Booting | Phase::Up => self.start_what_may(specs, now),
-            Phase::Rescue | Phase::Ended { .. } => {}
+            Phase::Booting | Phase::Up => {
+                self.stop_what_leaves(specs, now);
+                self.start_what_may(specs, now);
+            }
+            Phase::Rescue => self.stop_what_leaves(specs, now),
+            Phase::Ended { .. } => {}
             Phase::Ending { end, asked } => {
                 self.stop_what_may(specs, asked >= IMPATIENT, now);
                 if now >= LEAST_UPTIME {
@@ -470,7 +507,7 @@ impl Supervisor {
 
     fn expire(&mut self, specs: &impl Specs, now: Millis) {
         for id in first(specs.count()) {
-            if self.state(id).and_then(State::deadline).is_some_and(|deadline| deadline <= now) {
+            if self.unit(id).and_then(Unit::deadline).is_some_and(|deadline| deadline <= now) {
                 self.change(specs, id, Deed::Expire, now);
             }
         }
@@ -480,6 +517,27 @@ impl Supervisor {
         for id in first(specs.count()) {
             if self.may_launch(specs, id) {
                 self.change(specs, id, Deed::Launch, now);
+            }
+        }
+    }
+
+    /// What is to go, or has lost what it needs, goes when nobody who needs it is up.
+    fn stop_what_leaves(&mut self, specs: &impl Specs, now: Millis) {
+        let mut needed = Ids::EMPTY;
+        for id in first(specs.count()) {
+            let Some(spec) = specs.spec(id) else { continue };
+            if !spec.needs.iter().all(|needed| self.is_of_use(specs, *needed)) {
+                self.change(specs, id, Deed::Orphan, now);
+            }
+            if self.state(id).is_some_and(State::is_live) {
+                for id in spec.needs {
+                    needed.insert(*id);
+                }
+            }
+        }
+        for id in first(specs.count()) {
+            if self.unit(id).is_some_and(Unit::is_leaving) && !needed.contains(id) {
+                self.change(specs, id, Deed::Leave, now);
             }
         }
     }

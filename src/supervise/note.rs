@@ -48,6 +48,31 @@ pub enum Note {
     Stopped,
     Paused,
     Resumed,
+    /// It counts as ready, so long after its start.
+    Ready {
+        after: u32,
+    },
+    /// It has not become ready in this time.
+    NotReady {
+        waited: u32,
+    },
+    /// It gave no sign of life for so long.
+    Silent {
+        waited: u32,
+    },
+    /// It has missed so many probes in a row.
+    Unwell {
+        misses: u8,
+    },
+    /// What it needs is down.
+    Orphaned,
+    /// It was restarted too often.
+    GaveUp {
+        burst: u32,
+        within: u32,
+    },
+    /// It was stopped because it was not well, and stays so.
+    Unhealthy,
     /// The child has not come to its execve in this time.
     SlowStart {
         waited: u32,
@@ -108,12 +133,14 @@ impl Because {
 impl Note {
     pub fn level(self) -> Level {
         match self {
-            Note::None | Note::Running { .. } | Note::Stopped | Note::Paused | Note::Resumed => Level::Info,
+            Note::None | Note::Running { .. } | Note::Stopped => Level::Info,
+            Note::Paused | Note::Resumed | Note::Ready { .. } | Note::Orphaned => Level::Info,
             Note::Done { exit } if !exit.is_failure() => Level::Info,
             Note::Restarting { exit, .. } if !exit.is_failure() => Level::Info,
             Note::Restarting { .. } | Note::Retrying { .. } | Note::Done { .. } => Level::Warn,
             Note::SlowStart { .. } | Note::SlowStop | Note::Leftovers => Level::Warn,
-            Note::Failed | Note::Stuck { .. } => Level::Error,
+            Note::NotReady { .. } | Note::Silent { .. } | Note::Unwell { .. } => Level::Warn,
+            Note::Failed | Note::GaveUp { .. } | Note::Unhealthy | Note::Stuck { .. } => Level::Error,
         }
     }
 }
@@ -181,6 +208,15 @@ impl Show for Note {
             Note::Stopped => put!(*out, "stopped"),
             Note::Paused => put!(*out, "paused"),
             Note::Resumed => put!(*out, "goes on"),
+            Note::Ready { after } => put!(*out, "ready after ", millis(after)),
+            Note::NotReady { waited } => put!(*out, "not ready after ", millis(waited), ", stopping it"),
+            Note::Silent { waited } => put!(*out, "no sign of life for ", millis(waited), ", killing it"),
+            Note::Unwell { misses } => put!(*out, "missed ", misses, " probes, stopping it"),
+            Note::Orphaned => put!(*out, "what it needs is down, stopping it"),
+            Note::GaveUp { burst, within } => {
+                put!(*out, "more than ", burst, " restarts in ", millis(within), ", given up");
+            }
+            Note::Unhealthy => put!(*out, "was not well, given up"),
             Note::SlowStart { waited } => {
                 put!(*out, "not started after ", millis(waited), ", killing it");
             }

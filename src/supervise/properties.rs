@@ -11,7 +11,7 @@
 use super::tests::{TestSpec, TestSpecs};
 use super::world::{Behaviour, OnSignal, Setup, World};
 use super::*;
-use crate::config::{Backoff, Restart, Stop};
+use crate::config::{Backoff, Probe, Restart, Stop};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -23,6 +23,11 @@ use std::vec::Vec;
 struct Draft {
     rank: u8,
     after: Vec<u16>,
+    needs: Vec<u16>,
+    ready: Ready,
+    probe: Probe,
+    start_timeout: u32,
+    watchdog: u32,
     restart: Restart,
     backoff: Backoff,
     stop: Stop,
@@ -37,13 +42,41 @@ fn one_in(n: u32) -> impl Strategy<Value = bool> {
 
 fn draft() -> impl Strategy<Value = Draft> {
     let restart = prop_oneof![Just(Restart::Always), Just(Restart::OnFailure), Just(Restart::Never)];
-    let backoff = (0..3000u32, 0..10_000u32, 0..5000u32);
-    let backoff = backoff.prop_map(|(first, most, reset)| Backoff { first, most, reset });
-    let stop = (1..=31u8, 0..4000u32).prop_map(|(signal, timeout)| Stop { signal, timeout });
-    (any::<u8>(), vec(0..8u16, 0..4), restart, backoff, stop, one_in(6), one_in(3), one_in(10)).prop_map(
-        |(rank, after, restart, backoff, stop, critical, early, masked)| Draft {
+    let jitter = prop_oneof![2 => Just(0), 1 => 1..2000u32];
+    let burst = prop_oneof![2 => Just(0), 1 => 1..6u32];
+    let backoff = (0..3000u32, 0..10_000u32, 0..5000u32, jitter, burst, 0..20_000u32);
+    let backoff = backoff.prop_map(|(first, most, reset, jitter, burst, within)| Backoff {
+        first,
+        most,
+        reset,
+        jitter,
+        burst,
+        within,
+    });
+    let signals = prop_oneof![1..=31u32, (1..=31u32, 1..=31u32).prop_map(|(a, b)| a << 8 | b)];
+    let stop = (signals, 0..4000u32).prop_map(|(signals, timeout)| Stop { signals, timeout });
+    let ready = prop_oneof![
+        4 => Just(Ready::Started),
+        1 => Just(Ready::Settled),
+        1 => Just(Ready::Notify),
+        1 => Just(Ready::Descriptor(3)),
+        1 => Just(Ready::Probe),
+    ];
+    let probe = (10..3000u32, 10..3000u32, 1..4u32);
+    let probe = probe.prop_map(|(period, timeout, threshold)| Probe { port: 80, period, timeout, threshold });
+    let start_timeout = prop_oneof![1 => Just(0), 2 => 1..20_000u32];
+    let watchdog = prop_oneof![2 => Just(0), 1 => 500..5000u32];
+    let readiness = (ready, probe, start_timeout, watchdog);
+    let edges = (vec(0..8u16, 0..3), vec(0..8u16, 0..2));
+    (any::<u8>(), edges, restart, backoff, stop, readiness, one_in(6), one_in(3), one_in(10)).prop_map(
+        |(rank, (after, needs), restart, backoff, stop, readiness, critical, early, masked)| Draft {
             rank,
             after,
+            needs,
+            ready: readiness.0,
+            probe: readiness.1,
+            start_timeout: readiness.2,
+            watchdog: readiness.3,
             restart,
             backoff,
             stop,
@@ -57,14 +90,17 @@ fn draft() -> impl Strategy<Value = Draft> {
 fn specs(drafts: &[Draft], circles: bool, exit_with: Option<u16>, on_failure: OnFailure) -> TestSpecs {
     let count = drafts.len() as u16;
     let rank = |id: u16| (drafts[usize::from(id)].rank, id);
+    let below = |list: &[u16], id| -> Vec<WorkloadId> {
+        let fits = |before: &u16| circles || *before < count && rank(*before) < rank(id);
+        list.iter().copied().filter(fits).map(WorkloadId).collect()
+    };
     let units = drafts.iter().zip(0..).map(|(draft, id)| TestSpec {
-        after: draft
-            .after
-            .iter()
-            .copied()
-            .filter(|before| circles || *before < count && rank(*before) < rank(id))
-            .map(WorkloadId)
-            .collect(),
+        after: [below(&draft.after, id), below(&draft.needs, id)].concat(),
+        needs: below(&draft.needs, id),
+        ready: draft.ready,
+        probe: draft.probe,
+        start_timeout: draft.start_timeout,
+        watchdog: draft.watchdog,
         restart: draft.restart,
         backoff: draft.backoff,
         stop: draft.stop,
@@ -106,16 +142,26 @@ fn behaviour() -> impl Strategy<Value = Behaviour> {
     ];
     let dies_in =
         || prop_oneof![8 => (0..50u64).prop_map(Some), 1 => (0..9000u64).prop_map(Some), 1 => Just(None)];
+    let life = (
+        prop_oneof![3 => (0..3000u64).prop_map(Some), 1 => Just(None)],
+        option::weighted(0.3, 0..9000u64),
+        0..200u64,
+        option::weighted(0.2, 0..3000u64),
+    );
     let runs = option::of((0..12_000u64, exit()));
     let leaves = prop_oneof![4 => Just(None), 1 => dies_in().prop_map(Some)];
-    (launch, setup, runs, on_signal, dies_in(), leaves).prop_map(
-        |(launch, setup, runs, on_signal, dies_in, leaves)| Behaviour {
+    (launch, setup, runs, on_signal, dies_in(), leaves, life).prop_map(
+        |(launch, setup, runs, on_signal, dies_in, leaves, life)| Behaviour {
             launch,
             setup,
             runs,
             on_signal,
             dies_in,
             leaves,
+            ready_in: life.0,
+            hangs_in: life.1,
+            answers_in: life.2,
+            leaves_in: life.3,
         },
     )
 }
@@ -154,6 +200,10 @@ fn garbage() -> impl Strategy<Value = Event> {
         2 => (exit(), any::<bool>()).prop_map(|(exit, others)| UnitEvent::Exited { exit, others }),
         1 => Just(UnitEvent::GroupEmpty),
         1 => Just(UnitEvent::Deaf),
+        2 => Just(UnitEvent::Ready),
+        1 => Just(UnitEvent::Alive),
+        1 => Just(UnitEvent::Leaving),
+        1 => any::<bool>().prop_map(|fine| UnitEvent::Probed { fine }),
         1 => Just(UnitEvent::Start),
         1 => Just(UnitEvent::Stop),
         1 => Just(UnitEvent::Restart),
@@ -209,6 +259,7 @@ proptest! {
             Action::Launch(id)
             | Action::KillGroup(id)
             | Action::Freeze { id, .. }
+            | Action::Probe(id)
             | Action::Signal { id, .. } => {
                 assert!(id.index() < count, "{action:?}");
             }
@@ -224,7 +275,8 @@ proptest! {
             }
         }
         let mut now = 100_000;
-        let longest: Millis = drafts.iter().map(|draft| Millis::from(draft.stop.timeout)).sum();
+        let longest: Millis =
+            drafts.iter().map(|draft| Millis::from(draft.stop.timeout + draft.start_timeout)).sum();
         let patience = (count as Millis + 1) * (LAUNCH_PATIENCE + START_PATIENCE + 3 * KILL_PATIENCE);
         let by = now + HORIZON + longest + patience;
         supervisor.step(&specs, Event::Shutdown(End::PowerOff), now);

@@ -3,7 +3,7 @@
 //! A trait, so that tests describe a machine in a few lines instead of filling
 //! a [`Config`]; on the device there is one implementation.
 
-use crate::config::{Backoff, Config, OnFailure, Restart, Stop, WorkloadId};
+use crate::config::{Backoff, Config, OnFailure, Probe, Ready, Restart, Stop, WorkloadId};
 
 /// A machine's workloads, ids 0 to `count() - 1`.
 pub trait Specs {
@@ -19,7 +19,13 @@ pub trait Specs {
 /// [`Workload`](crate::config::Workload).
 #[derive(Clone, Copy)]
 pub struct Spec<'a> {
+    /// Those of `needs` are among them.
     pub after: &'a [WorkloadId],
+    pub needs: &'a [WorkloadId],
+    pub ready: Ready,
+    pub probe: Probe,
+    pub start_timeout: u32,
+    pub watchdog: u32,
     pub restart: Restart,
     pub backoff: Backoff,
     pub stop: Stop,
@@ -36,6 +42,11 @@ impl Specs for Config {
         let workload = self.workload(id)?;
         Some(Spec {
             after: self.edges(workload.after),
+            needs: self.edges(workload.needs),
+            ready: workload.ready,
+            probe: workload.probe,
+            start_timeout: workload.start_timeout,
+            watchdog: workload.watchdog,
             restart: workload.restart,
             backoff: workload.backoff,
             stop: workload.stop,

@@ -39,8 +39,8 @@ pub enum State {
     Launching { until: Millis },
     /// There is a child, setting up its walls.
     Starting { pid: u32, since: Millis },
-    /// execve(2) worked. Today this is also "ready".
-    Running { pid: u32, since: Millis },
+    /// execve(2) worked. `ready`: those that start after it may.
+    Running { ready: bool, pid: u32, since: Millis },
     /// The main process is to end, and has not.
     Stopping { stage: Stage, why: Why, pid: u32, deadline: Millis },
     /// The main process has ended; others of its cgroup were killed and have not.
@@ -76,7 +76,7 @@ impl State {
     /// What starts after this one may start.
     pub fn lets_others_start(self) -> bool {
         match self {
-            State::Running { .. }
+            State::Running { ready: true, .. }
             | State::Masked
             | State::Done { .. }
             | State::Failed { .. }
@@ -84,6 +84,7 @@ impl State {
             State::Waiting
             | State::Launching { .. }
             | State::Starting { .. }
+            | State::Running { ready: false, .. }
             | State::Stopping { .. }
             | State::Emptying { .. }
             | State::Backoff { .. } => false,
@@ -121,8 +122,9 @@ impl State {
         }
     }
 
-    /// When something happens to it though nothing happens.
-    pub fn deadline(self) -> Option<Millis> {
+    /// When something happens to it though nothing happens. What runs has more
+    /// such times: [`Unit::deadline`](super::Unit::deadline).
+    pub(super) fn deadline(self) -> Option<Millis> {
         let deadline = match self {
             State::Launching { until } | State::Backoff { until } => until,
             State::Starting { since, .. } => since.saturating_add(START_PATIENCE),
@@ -144,7 +146,7 @@ impl State {
 /// How far an ending has got.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stage {
-    /// Its stop signal is sent (or it said that it exits by itself).
+    /// A stop signal is sent (or it said that it exits by itself).
     Asked,
     /// Killed, until the deadline.
     Killed,
@@ -160,6 +162,8 @@ pub enum Why {
     Order,
     /// It ends by itself, or as if: its restart policy decides.
     Itself,
+    /// It is not well. That is a failure, however it ends.
+    Unwell,
     /// Its setup failed.
     Unable(Unable),
 }
@@ -171,6 +175,8 @@ pub enum Ended {
     Exit(Exit),
     /// By order.
     Order(Exit),
+    /// It was not well.
+    Unwell(Exit),
     /// Its setup failed.
     Unable(Unable),
 }

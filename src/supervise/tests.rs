@@ -2,13 +2,18 @@
 //! `properties.rs`.
 
 use super::*;
-use crate::config::{Backoff, Restart, Stop};
+use crate::config::{Backoff, Probe, Restart, Stop};
 use crate::put;
 use crate::text::Text;
 use std::vec::Vec;
 
 pub(super) struct TestSpec {
     pub after: Vec<WorkloadId>,
+    pub needs: Vec<WorkloadId>,
+    pub ready: Ready,
+    pub probe: Probe,
+    pub start_timeout: u32,
+    pub watchdog: u32,
     pub restart: Restart,
     pub backoff: Backoff,
     pub stop: Stop,
@@ -30,6 +35,11 @@ impl Specs for TestSpecs {
     fn spec(&self, id: WorkloadId) -> Option<Spec<'_>> {
         self.units.get(id.index()).map(|unit| Spec {
             after: &unit.after,
+            needs: &unit.needs,
+            ready: unit.ready,
+            probe: unit.probe,
+            start_timeout: unit.start_timeout,
+            watchdog: unit.watchdog,
             restart: unit.restart,
             backoff: unit.backoff,
             stop: unit.stop,
@@ -67,9 +77,14 @@ impl Bench {
     fn new(count: usize) -> Bench {
         let unit = || TestSpec {
             after: Vec::new(),
+            needs: Vec::new(),
+            ready: Ready::Started,
+            probe: Probe::DEFAULT,
+            start_timeout: 60_000,
+            watchdog: 0,
             restart: Restart::Always,
-            backoff: Backoff { first: 200, most: 30_000, reset: 10_000 },
-            stop: Stop { signal: 15, timeout: 10_000 },
+            backoff: Backoff::DEFAULT,
+            stop: Stop::DEFAULT,
             critical: false,
             early: false,
         };
@@ -343,7 +358,7 @@ mod restarting {
     #[test]
     fn any_number_of_crashes_with_any_backoff_overflows_nothing() {
         let mut bench = Bench::new(1).unit(A, |unit| {
-            unit.backoff = Backoff { first: u32::MAX, most: u32::MAX, reset: u32::MAX };
+            unit.backoff = Backoff { first: u32::MAX, most: u32::MAX, reset: u32::MAX, ..Backoff::DEFAULT };
         });
         bench.ready();
         for _ in 0..100 {
@@ -356,7 +371,7 @@ mod restarting {
     #[test]
     fn no_config_restarts_faster_than_the_least_delay() {
         let mut bench = Bench::new(1).unit(A, |unit| {
-            unit.backoff = Backoff { first: 0, most: 0, reset: 0 };
+            unit.backoff = Backoff { first: 0, most: 0, reset: 0, ..Backoff::DEFAULT };
         });
         bench.ready();
         bench.run(A);
@@ -524,7 +539,7 @@ mod shutting_down {
 
     #[test]
     fn each_has_its_own_signal_and_timeout_and_is_then_killed() {
-        let mut bench = Bench::new(2).unit(B, |unit| unit.stop = Stop { signal: 2, timeout: 300 });
+        let mut bench = Bench::new(2).unit(B, |unit| unit.stop = Stop { signals: 2, timeout: 300 });
         bench = bench.running(&[A, B]);
         let signals = [term(A), Action::Signal { id: B, pid: pid(B), signal: 2 }];
         assert_eq!(bench.shut_down(End::PowerOff), signals);
@@ -854,7 +869,7 @@ mod telling {
 
 #[test]
 fn a_fresh_table_is_all_zeros_and_a_unit_is_small() {
-    assert!(size_of::<Unit>() <= 48);
+    assert!(size_of::<Unit>() <= 112);
     assert_eq!(Supervisor::EMPTY.next_deadline(), None);
     assert_eq!(Bench::new(3).drain_all(), []);
 }

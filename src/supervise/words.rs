@@ -94,6 +94,14 @@ pub enum UnitEvent {
     /// process of a pid namespace that has no handler for it): do not wait out
     /// the timeout.
     Deaf,
+    /// It says that it is ready, in the way its config names.
+    Ready,
+    /// It gives a sign of life (`WATCHDOG=1`).
+    Alive,
+    /// It says that it is about to end (`STOPPING=1`).
+    Leaving,
+    /// Answer to [`Action::Probe`].
+    Probed { fine: bool },
     /// An operator wants it to run.
     Start,
     /// An operator wants it not to run.
@@ -120,6 +128,9 @@ pub enum Action {
     KillGroup(WorkloadId),
     /// Freeze or thaw its cgroup (`cgroup.freeze`).
     Freeze { id: WorkloadId, frozen: bool },
+    /// Ask whether it is well. Answered by [`UnitEvent::Probed`]; who has not answered
+    /// by the next time never will.
+    Probe(WorkloadId),
     /// A line for a person.
     Report(Report),
     /// Run the rescue program; no workload is started any more.

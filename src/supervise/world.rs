@@ -9,7 +9,7 @@
 
 use super::tests::TestSpecs;
 use super::*;
-use crate::config::Restart;
+use crate::config::{Ready, Restart};
 use std::collections::BTreeMap;
 use std::vec::Vec;
 
@@ -25,6 +25,14 @@ pub(super) struct Behaviour {
     pub dies_in: Option<Millis>,
     /// The main process leaves others, which end so long after they are killed.
     pub leaves: Option<Option<Millis>>,
+    /// When it says that it is ready; `None`: never.
+    pub ready_in: Option<Millis>,
+    /// When it stops giving signs of life.
+    pub hangs_in: Option<Millis>,
+    /// How long the answer to a probe takes.
+    pub answers_in: Millis,
+    /// When it says that it is about to end.
+    pub leaves_in: Option<Millis>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +58,10 @@ enum Happening {
     SetupFails(u32, Unable),
     Dies(u32, Exit),
     OthersGone(u32),
+    Readies(u32),
+    Pings(u32),
+    Answers(u32),
+    Leaves(u32),
 }
 
 #[derive(Clone, Copy)]
@@ -59,7 +71,19 @@ struct Main {
     executed: Option<Millis>,
     setup_failed: Option<(Millis, Unable)>,
     signalled: Option<Millis>,
+    /// Stop signals it was sent.
+    sent: u8,
     deaf: bool,
+    ready: bool,
+    /// When it must be ready, or has to give a sign of life.
+    due: Option<Millis>,
+    /// It is stopped since then, because it is not well.
+    unwell: Option<Millis>,
+    /// It has said that it is about to end.
+    left: Option<Millis>,
+    /// Probes without a good answer, and when the last one was sent.
+    misses: u32,
+    asked: Option<Millis>,
     /// The supervisor was told, or has decided, to bring it down.
     ordered: bool,
     /// An operator wants it killed.
@@ -71,7 +95,17 @@ struct Main {
 
 impl Main {
     fn runs(&self) -> bool {
-        self.executed.is_some() && !self.ordered && self.slain.is_none()
+        self.executed.is_some() && !self.ordered && self.is_left_alone()
+    }
+
+    fn is_left_alone(&self) -> bool {
+        self.slain.or(self.unwell).or(self.left).is_none()
+    }
+
+    /// How long it ran before something was decided about it.
+    fn ran(&self, now: Millis) -> Millis {
+        let until = [self.slain, self.unwell, self.left].into_iter().flatten().min();
+        self.executed.map_or(0, |since| until.unwrap_or(now) - since)
     }
 }
 
@@ -80,6 +114,7 @@ impl Main {
 enum How {
     Order(Exit),
     Exit(Exit, Millis),
+    Unwell(Exit, Millis),
     Unable(Unable),
 }
 
@@ -95,8 +130,13 @@ struct Slot {
     wanted: bool,
     /// It has ended and stays so.
     settled: bool,
+    /// It has ended by itself, well, and stays so.
+    done: bool,
+    /// Restarts since then.
+    window: (Millis, u32),
     streak: u32,
     earliest: Millis,
+    latest: Millis,
 }
 
 pub(super) struct World {
@@ -130,8 +170,11 @@ impl World {
                 masked: *masked,
                 wanted: true,
                 settled: *masked,
+                done: false,
+                window: (0, 0),
                 streak: 0,
                 earliest: 0,
+                latest: 0,
             }
         };
         let slots = masked.iter().enumerate().map(slot).collect();
@@ -190,8 +233,10 @@ impl World {
 
     fn drain(&mut self) {
         let mut count = 0;
+        self.orders();
         while let Some(action) = self.supervisor.poll(&self.specs, self.now) {
             self.act(action);
+            self.orders();
             count += 1;
             assert!(count <= 16 * (1 + self.slots.len()), "poll goes round in circles: {action:?}");
         }
@@ -232,10 +277,67 @@ impl World {
                 let (Some(id), now) = (self.owner(pid), self.now) else { return };
                 let main = self.slot(id).main.as_mut().unwrap();
                 main.executed = Some(now);
-                if let Some((ran, exit)) = main.behaviour.runs {
+                let behaviour = main.behaviour;
+                if let Some((ran, exit)) = behaviour.runs {
                     self.later(ran, Happening::Dies(pid, exit));
                 }
+                if let Some(delay) = behaviour.leaves_in {
+                    self.later(delay, Happening::Leaves(pid));
+                }
+                match (self.specs.units[id.index()].ready, behaviour.ready_in) {
+                    (Ready::Started, _) => self.slot(id).main.as_mut().unwrap().ready = true,
+                    (Ready::Notify | Ready::Descriptor(_), Some(delay)) => {
+                        self.later(delay, Happening::Readies(pid));
+                    }
+                    (Ready::Notify | Ready::Descriptor(_), None) | (Ready::Settled | Ready::Probe, _) => {}
+                }
+                self.set_due(id);
+                self.ping_later(id, pid);
                 self.step(id, UnitEvent::Executed);
+            }
+            Happening::Readies(pid) => {
+                let Some(id) = self.owner(pid) else { return };
+                self.becomes_ready(id);
+                self.step(id, UnitEvent::Ready);
+            }
+            Happening::Pings(pid) => {
+                let Some(id) = self.owner(pid) else { return };
+                if self.is_hung(id) {
+                    return;
+                }
+                if !self.slots[id.index()].frozen {
+                    if self.slots[id.index()].main.unwrap().ready {
+                        self.set_due(id);
+                    }
+                    self.step(id, UnitEvent::Alive);
+                }
+                self.ping_later(id, pid);
+            }
+            Happening::Answers(pid) => {
+                let Some(id) = self.owner(pid) else { return };
+                let fine =
+                    !self.is_hung(id) && self.slots[id.index()].main.unwrap().behaviour.ready_in.is_some();
+                let main = self.slot(id).main.as_mut().unwrap();
+                // An answer that comes too late, or to nobody, is none.
+                if main.asked.is_none() || !main.runs() {
+                    return;
+                }
+                main.asked = None;
+                main.misses += u32::from(main.ready);
+                if fine {
+                    main.misses = 0;
+                    self.becomes_ready(id);
+                }
+                self.step(id, UnitEvent::Probed { fine });
+            }
+            Happening::Leaves(pid) => {
+                let Some(id) = self.owner(pid) else { return };
+                let now = self.now;
+                let main = self.slot(id).main.as_mut().unwrap();
+                if main.executed.is_some() && main.is_left_alone() && main.signalled.is_none() {
+                    main.left = Some(now);
+                }
+                self.step(id, UnitEvent::Leaving);
             }
             Happening::SetupFails(pid, unable) => {
                 let (Some(id), now) = (self.owner(pid), self.now) else { return };
@@ -261,12 +363,47 @@ impl World {
         }
     }
 
+    fn is_hung(&self, id: WorkloadId) -> bool {
+        let main = self.slots[id.index()].main.unwrap();
+        let hangs = main.executed.zip(main.behaviour.hangs_in);
+        hangs.is_some_and(|(since, hangs_in)| since + hangs_in <= self.now)
+    }
+
+    fn becomes_ready(&mut self, id: WorkloadId) {
+        if let Some(main) = &mut self.slot(id).main
+            && main.executed.is_some()
+            && main.is_left_alone()
+            && main.signalled.is_none()
+            && !main.ready
+        {
+            main.ready = true;
+            self.set_due(id);
+        }
+    }
+
+    /// Its clock starts anew.
+    fn set_due(&mut self, id: WorkloadId) {
+        let (now, spec) = (self.now, &self.specs.units[id.index()]);
+        let (start, watchdog) = (u64::from(spec.start_timeout), u64::from(spec.watchdog));
+        let Some(main) = &mut self.slots[id.index()].main else { return };
+        let time = if main.ready { watchdog } else { start };
+        main.due = (time != 0).then_some(now + time);
+    }
+
+    fn ping_later(&mut self, id: WorkloadId, pid: u32) {
+        let watchdog = u64::from(self.specs.units[id.index()].watchdog);
+        if watchdog != 0 {
+            self.later(watchdog / 2, Happening::Pings(pid));
+        }
+    }
+
     fn dies(&mut self, pid: u32, exit: Exit) {
         let (Some(id), now) = (self.owner(pid), self.now) else { return };
         let main = self.slot(id).main.take().unwrap();
         let how = match (main.ordered, main.setup_failed) {
             (_, Some((_, unable))) => How::Unable(unable),
             (true, None) => How::Order(exit),
+            (false, None) if main.unwell.is_some() => How::Unwell(exit, main.ran(now)),
             (false, None)
                 if main.executed.is_none()
                     && main.slain.is_none()
@@ -274,9 +411,7 @@ impl World {
             {
                 How::Unable(Unable::ForNow)
             }
-            (false, None) => {
-                How::Exit(exit, main.executed.map_or(0, |since| main.slain.unwrap_or(now) - since))
-            }
+            (false, None) => How::Exit(exit, main.ran(now)),
         };
         let others = main.behaviour.leaves.filter(|_| main.executed.is_some());
         match others {
@@ -320,7 +455,7 @@ impl World {
                 slot.wanted = false;
                 slot.settled |= idle;
                 if let Some(main) = &mut slot.main {
-                    main.ordered |= main.slain.is_none();
+                    main.ordered = true;
                 }
             }
             UnitEvent::Kill if starts || rescue => {
@@ -332,21 +467,37 @@ impl World {
                 if let Some(main) = &mut slot.main
                     && main.runs()
                 {
+                    let resumed = main.pausing && wish == UnitEvent::Resume;
                     main.pausing = wish == UnitEvent::Pause;
+                    if resumed {
+                        (main.asked, main.misses) = (None, 0);
+                        self.set_due(id);
+                    }
                 }
             }
             UnitEvent::Start | UnitEvent::Restart if starts => {
                 slot.wanted = true;
                 if idle {
                     slot.settled = false;
+                    slot.done = false;
                     slot.streak = 0;
-                    slot.earliest = now;
+                    slot.window.1 = 0;
+                    (slot.earliest, slot.latest) = (now, now);
+                }
+                if let (Some(main), UnitEvent::Start) = (&mut slot.main, wish)
+                    && main.executed.is_some()
+                    && main.is_left_alone()
+                    && main.signalled.is_none()
+                {
+                    // It had not been asked to go yet.
+                    main.ordered = false;
                 }
                 if let (Some(main), UnitEvent::Restart) = (&mut slot.main, wish)
                     && main.runs()
                 {
                     main.ordered = true;
                     slot.streak = 0;
+                    slot.window.1 = 0;
                 }
             }
             _ => {}
@@ -377,7 +528,8 @@ impl World {
         let mut chain = vec![0; self.slots.len()];
         for _ in &self.slots {
             for (index, unit) in self.specs.units.iter().enumerate() {
-                let own = u64::from(unit.stop.timeout).max(KILL_PATIENCE) + 2 * KILL_PATIENCE;
+                // Twice: what is not well may have been asked just before its turn.
+                let own = 2 * u64::from(unit.stop.timeout).max(KILL_PATIENCE) + 2 * KILL_PATIENCE;
                 let below = unit.after.iter().filter_map(|id| chain.get(id.index())).max();
                 chain[index] = own + below.copied().unwrap_or(0);
             }
@@ -395,15 +547,27 @@ impl World {
         };
         let slot = self.slot(id);
         let again = starts && slot.wanted;
+        let burst = backoff.burst;
+        // Whether it is started again after all.
         let delay = |slot: &mut Slot| {
+            if slot.window.1 == 0 || slot.window.0 + u64::from(backoff.within) < now {
+                slot.window = (now, 0);
+            }
+            slot.window.1 += 1;
+            if burst != 0 && slot.window.1 > burst {
+                slot.settled = true;
+                return false;
+            }
             let most = u64::from(backoff.most.max(LEAST_DELAY));
             let doubled = u64::from(backoff.first).saturating_mul(2u64.saturating_pow(slot.streak));
             slot.streak += 1;
             slot.earliest = now + doubled.clamp(u64::from(LEAST_DELAY), most);
+            slot.latest = slot.earliest + u64::from(backoff.jitter);
+            true
         };
         let mut gave_up = None;
         match how {
-            How::Order(_) if again => slot.earliest = now,
+            How::Order(_) if again => (slot.earliest, slot.latest) = (now, now),
             How::Order(_) => slot.settled = true,
             How::Exit(exit, ran) => {
                 let restarts = match policy {
@@ -415,13 +579,30 @@ impl World {
                     if ran >= u64::from(backoff.reset) {
                         slot.streak = 0;
                     }
-                    delay(slot);
+                    if !delay(slot) {
+                        gave_up = Some((exit.code().max(1), true));
+                    }
                 } else {
                     slot.settled = true;
+                    slot.done = !exit.is_failure();
                     gave_up = Some((exit.code(), exit.is_failure()));
                 }
             }
-            How::Unable(Unable::ForNow) if again => delay(slot),
+            How::Unwell(exit, ran) if again => {
+                if ran >= u64::from(backoff.reset) && policy != Restart::Never {
+                    slot.streak = 0;
+                }
+                slot.settled = policy == Restart::Never;
+                if slot.settled || !delay(slot) {
+                    gave_up = Some((exit.code().max(1), true));
+                }
+            }
+            How::Unwell(..) => slot.settled = true,
+            How::Unable(Unable::ForNow) if again => {
+                if !delay(slot) {
+                    gave_up = Some((126, true));
+                }
+            }
             How::Unable(Unable::ForNow) => slot.settled = true,
             How::Unable(Unable::ForGood { code }) => {
                 slot.settled = true;
@@ -436,7 +617,7 @@ impl World {
                         self.ends(End::PowerOff);
                     }
                 }
-                (How::Order(exit), None) if !again => self.status = Some(exit.code()),
+                (How::Order(exit) | How::Unwell(exit, _), None) if !again => self.status = Some(exit.code()),
                 _ => {}
             }
         } else if critical && gave_up.is_some_and(|(_, failure)| failure) {
@@ -458,6 +639,7 @@ impl World {
                 assert!(!frozen || slot.main.is_some_and(|main| main.executed.is_some() && main.pausing));
                 slot.frozen = frozen;
             }
+            Action::Probe(id) => self.probe(id),
             Action::Report(_) => {}
             Action::EnterRescue => {
                 assert!(self.rescue_due, "rescue without a reason");
@@ -482,9 +664,11 @@ impl World {
 
     fn may_start(&self, id: WorkloadId) -> Result<(), &'static str> {
         let (slot, spec) = (&self.slots[id.index()], &self.specs.units[id.index()]);
+        // One that is to go, but waits for others, is still there for those that do not need it.
         let ready = |before: &WorkloadId| {
             let before = &self.slots[before.index()];
-            before.settled || before.main.is_some_and(|main| main.runs())
+            let there = |main: Main| main.ready && main.is_left_alone() && main.signalled.is_none();
+            before.settled || before.main.is_some_and(|main| there(main))
         };
         if slot.main.is_some() || slot.others.is_some() {
             Err("it has processes already")
@@ -496,6 +680,8 @@ impl World {
             Err("nothing starts in this phase")
         } else if !spec.after.iter().all(ready) {
             Err("it is before its dependencies")
+        } else if self.lacks(id) {
+            Err("what it needs is down")
         } else {
             Ok(())
         }
@@ -518,7 +704,14 @@ impl World {
             executed: None,
             setup_failed: None,
             signalled: None,
+            sent: 0,
             deaf: false,
+            ready: false,
+            due: None,
+            unwell: None,
+            left: None,
+            misses: 0,
+            asked: None,
             ordered: false,
             slain: None,
             pausing: false,
@@ -549,19 +742,80 @@ impl World {
         }
     }
 
+    /// Does it miss something it needs?
+    fn lacks(&self, id: WorkloadId) -> bool {
+        let fit = |needed: &WorkloadId| {
+            let slot = &self.slots[needed.index()];
+            let done = slot.settled && slot.done && self.specs.units[needed.index()].ready == Ready::Settled;
+            let well = |main: &Main| slot.frozen || !self.is_silent(main) && !self.is_unwell(*needed);
+            done || slot.main.is_some_and(|main| main.ready && main.runs() && well(&main))
+        };
+        !self.specs.units[id.index()].needs.iter().all(fit)
+    }
+
+    /// What lacks something it needs is as good as ordered to stop.
+    fn orders(&mut self) {
+        if !self.starts() && self.phase != Phase::Rescue {
+            return;
+        }
+        for _ in 0..self.slots.len() {
+            for index in 0..self.slots.len() {
+                let lacks = self.lacks(WorkloadId(index as u16));
+                if let Some(main) = &mut self.slots[index].main
+                    && main.setup_failed.is_none()
+                    && main.is_left_alone()
+                {
+                    main.ordered |= lacks;
+                }
+            }
+        }
+    }
+
+    /// Somebody who needs it is still there.
+    fn is_needed(&self, id: WorkloadId) -> bool {
+        self.specs.units.iter().zip(&self.slots).any(|(unit, slot)| {
+            let alive = slot.main.is_some() || slot.others.is_some();
+            unit.needs.contains(&id) && alive && !self.given_up(slot)
+        })
+    }
+
+    fn probe(&mut self, id: WorkloadId) {
+        let (now, spec) = (self.now, &self.specs.units[id.index()]);
+        assert_eq!(spec.ready, Ready::Probe);
+        let main = self.slots[id.index()].main.as_mut().expect("a probe of nobody");
+        assert!(main.executed.is_some() && !self.slots[id.index()].frozen);
+        let main = self.slots[id.index()].main.as_mut().unwrap();
+        assert!(main.asked.is_none_or(|asked| asked + u64::from(spec.probe.timeout) <= now), "asked twice");
+        main.misses += u32::from(main.ready && main.asked.is_some());
+        main.asked = Some(now);
+        let (pid, delay) = (main.pid, main.behaviour.answers_in);
+        if delay < u64::from(spec.probe.timeout) {
+            self.later(delay, Happening::Answers(pid));
+        }
+    }
+
     fn signal(&mut self, id: WorkloadId, pid: u32, signal: u8) {
         let now = self.now;
-        assert_eq!(signal, self.specs.units[id.index()].stop.signal);
+        let ending = matches!(self.phase, Phase::Ending { .. });
+        let spec = &self.specs.units[id.index()];
         let main = self.slots[id.index()].main.expect("a signal to nobody");
         assert_eq!(main.pid, pid);
-        assert!(main.executed.is_some() && main.signalled.is_none());
+        assert_eq!(Some(signal), spec.stop.signal(main.sent));
+        assert!(main.executed.is_some() && main.slain.is_none() && main.left.is_none());
         assert!(!self.slots[id.index()].frozen, "a signal to what stands still");
-        if !main.ordered {
-            assert!(matches!(self.phase, Phase::Ending { .. }), "a signal nobody wants");
+        if let Some(at) = main.signalled {
+            assert!(main.deaf || at + u64::from(spec.stop.patience()) <= now, "the next signal is too early");
+        } else if main.ordered && !ending {
+            assert!(!self.is_needed(id), "{id:?} is stopped, and others need it");
+        } else if !main.ordered && self.is_unwell(id) {
+            self.slot(id).main.as_mut().unwrap().unwell = Some(now);
+        } else {
+            assert!(ending, "a signal nobody wants");
             self.assert_order(id);
         }
         let main = self.slot(id).main.as_mut().unwrap();
-        (main.ordered, main.signalled) = (true, Some(now));
+        main.ordered |= main.unwell.is_none();
+        (main.deaf, main.signalled, main.sent) = (false, Some(now), main.sent + 1);
         match main.behaviour.on_signal {
             OnSignal::Ends(delay, exit) => self.later(delay, Happening::Dies(pid, exit)),
             OnSignal::Ignores => {}
@@ -572,18 +826,39 @@ impl World {
         }
     }
 
+    /// It has had its time to become ready, or has missed its probes.
+    fn is_unwell(&self, id: WorkloadId) -> bool {
+        let (slot, spec) = (&self.slots[id.index()], &self.specs.units[id.index()]);
+        let Some(main) = slot.main.filter(|_| !slot.frozen) else { return false };
+        let unready = !main.ready && main.due.is_some_and(|due| due <= self.now);
+        unready || {
+            let late = main.asked.is_some_and(|asked| asked + u64::from(spec.probe.timeout) <= self.now);
+            spec.ready == Ready::Probe && main.ready && main.misses + u32::from(late) >= spec.probe.threshold
+        }
+    }
+
+    /// It runs, and has not given a sign of life for too long.
+    fn is_silent(&self, main: &Main) -> bool {
+        main.executed.is_some() && main.ready && main.due.is_some_and(|due| due <= self.now)
+    }
+
     fn kill(&mut self, id: WorkloadId) {
         let now = self.now;
-        let timeout = u64::from(self.specs.units[id.index()].stop.timeout);
+        let stop = self.specs.units[id.index()].stop;
+        let timeout = u64::from(stop.patience());
         let ending = matches!(self.phase, Phase::Ending { .. });
         let slot = self.slots[id.index()];
         assert!(slot.main.is_some() || slot.others.is_some(), "a kill of nobody");
         if let Some(main) = slot.main {
-            let slow_stop = main.deaf || main.signalled.is_some_and(|at| at + timeout <= now);
+            let asked_all = stop.signal(main.sent).is_none() || main.left.is_some();
+            let asked = main.signalled.or(main.left);
+            let slow_stop = asked_all && (main.deaf || asked.is_some_and(|at| at + timeout <= now));
+            let silent = main.runs() && !slot.frozen && self.is_silent(&main);
             let slow_start = main.executed.is_none() && main.launched + START_PATIENCE <= now;
             let slow_failure = main.setup_failed.is_some_and(|(at, _)| at + KILL_PATIENCE <= now);
             let unborn = main.executed.is_none() && main.setup_failed.is_none();
             if !(main.slain.is_some()
+                || silent
                 || slow_stop
                 || slow_start
                 || slow_failure
@@ -594,7 +869,10 @@ impl World {
                 self.assert_order(id);
             }
             let main = self.slot(id).main.as_mut().unwrap();
-            main.ordered |= main.setup_failed.is_none() && !slow_start && main.slain.is_none();
+            if silent {
+                main.unwell = Some(now);
+            }
+            main.ordered |= main.setup_failed.is_none() && !slow_start && main.is_left_alone();
             let (pid, dies_in) = (main.pid, main.behaviour.dies_in);
             if let Some(delay) = dies_in {
                 self.later(delay, Happening::Dies(pid, Exit::Signal(9)));
@@ -618,18 +896,29 @@ impl World {
         assert!(!self.rescue_due, "the rescue was forgotten");
         for (index, slot) in self.slots.iter().enumerate() {
             let id = WorkloadId(index as u16);
-            assert_ne!(self.may_start(id), Ok(()), "{id:?} is forgotten");
+            let due = slot.latest <= self.now;
+            assert!(!due || self.may_start(id) != Ok(()), "{id:?} is forgotten");
             let unit = self.supervisor.unit(id).unwrap();
             assert_eq!(unit.pid(), slot.main.map(|main| main.pid), "{id:?} {unit:?}");
             let Some(main) = slot.main else { continue };
             assert_eq!(self.supervisor.owner(main.pid), Some(id));
-            let timeout = u64::from(self.specs.units[index].stop.timeout);
-            let overdue = main.deaf
-                || main.signalled.is_some_and(|at| at + timeout <= self.now)
+            let stop = self.specs.units[index].stop;
+            let timeout = u64::from(stop.patience());
+            let asked_all = stop.signal(main.sent).is_none() || main.left.is_some();
+            let asked = main.signalled.or(main.left);
+            let overdue = asked_all && (main.deaf || asked.is_some_and(|at| at + timeout <= self.now))
+                || main.runs() && !slot.frozen && self.is_silent(&main)
                 || main.executed.is_none() && main.launched + START_PATIENCE <= self.now
                 || main.setup_failed.is_some_and(|(at, _)| at + KILL_PATIENCE <= self.now)
                 || main.slain.is_some()
                 || self.impatient();
+            let held = self.is_needed(id);
+            let to_go = main.ordered && main.executed.is_some() && main.signalled.is_none();
+            let to_go = to_go && main.is_left_alone() && slot.killed.is_none() && main.setup_failed.is_none();
+            let ending = matches!(self.phase, Phase::Ending { .. });
+            assert!(!to_go || held || ending, "{id:?} should have been asked to stop");
+            let late = !main.ready && main.due.is_some_and(|due| due <= self.now);
+            assert!(!main.runs() || slot.frozen || !late, "{id:?} is not ready, and nobody minds");
             assert!(!main.runs() || slot.frozen == main.pausing, "{id:?} stands still, or should");
             assert!(!overdue || slot.killed.is_some(), "{id:?} should have been killed by now");
         }

@@ -15,6 +15,7 @@ pub mod cell;
 pub mod children;
 pub mod clock;
 pub mod credentials;
+pub mod datagram;
 pub mod entry;
 mod errno;
 pub mod event;

@@ -96,9 +96,9 @@ file-size = "1G"
     assert_eq!(pairs(web.env), [("TZ", "UTC")]);
     assert_eq!(web.directory.map(text), Some("/www"));
     assert_eq!(web.restart, Restart::OnFailure);
-    assert_eq!(web.backoff, Backoff { first: 1000, most: 60_000, reset: 3_600_000 });
+    assert_eq!(web.backoff, Backoff { first: 1000, most: 60_000, reset: 3_600_000, ..Backoff::DEFAULT });
     assert_eq!(config.edges(web.after), [WorkloadId(0)]);
-    assert_eq!(web.stop, Stop { signal: 37, timeout: 500 });
+    assert_eq!(web.stop, Stop { signals: 37, timeout: 500 });
     assert!(web.critical && web.early && !web.privileged && web.host_pid);
     assert_eq!(web.network, Network::Host);
     let Stdio::Devices { stdin, stdout, stderr } = web.stdio else { panic!() };

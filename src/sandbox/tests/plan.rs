@@ -10,6 +10,8 @@ const ON_A_MACHINE: Circumstances = Circumstances {
     device_files: false,
     keeps_groups: false,
     landlock: false,
+    notify: false,
+    ready: false,
     foreground: false,
 };
 
@@ -284,7 +286,7 @@ fn only_who_asks_for_it_is_without_a_filter() {
 fn environment_of(text: &str) -> Option<Vec<String>> {
     let config = config(text);
     let mut block = environment::Block::new();
-    let fits = environment::fill(&config, config.workload(FIRST).unwrap(), &mut block);
+    let fits = environment::fill(&config, config.workload(FIRST).unwrap(), false, &mut block);
     fits.then(|| environment::strings(&block).map(|it| it.to_str().unwrap().to_string()).collect())
 }
 

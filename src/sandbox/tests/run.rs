@@ -41,6 +41,7 @@ fn start(config: &Config) -> Result<Running, Failure> {
         stdout: stdout.borrow(),
         stderr: stdout.borrow(),
         controlling_terminal: false,
+        ready: None,
     };
     let mut space = Box::new(PlanSpace::EMPTY);
     let launched = spawn(config, FIRST, &stdio, Conditions::default(), &mut space)?;
@@ -216,6 +217,7 @@ fn a_descriptor_below_three_is_moved_out_of_the_way() {
         stdout: BorrowedFd::STDERR,
         stderr: BorrowedFd::STDIN,
         controlling_terminal: false,
+        ready: None,
     };
     let mut space = Box::new(PlanSpace::EMPTY);
     let launched = spawn(&config, FIRST, &stdio, Conditions::default(), &mut space).expect("it starts");
