@@ -142,11 +142,13 @@ fn mask(tree: BorrowedFd, masks: &[Mask], start: &Start) -> Result<(), Errno> {
             Mask::File(name) => (name, null.borrow()),
             Mask::Directory(name) => (name, dev.empty.borrow()),
         };
+        // A look is cheaper than a mount that has no place to go.
+        let place = match fs::open(tree, name, Open::PATH | Open::NO_FOLLOW) {
+            Err(Errno::ENOENT) => continue,
+            place => place?,
+        };
         let cover = mount::clone_tree(cover, c"", Depth::This)?;
-        match mount::move_to(cover.borrow(), tree, name) {
-            Err(Errno::ENOENT) => {}
-            covered => covered?,
-        }
+        mount::move_to(cover.borrow(), place.borrow(), c"")?;
     }
     Ok(())
 }
