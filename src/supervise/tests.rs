@@ -818,6 +818,253 @@ mod exit_with {
     }
 }
 
+mod readiness {
+    use super::*;
+    use crate::config::Probe;
+
+    /// B starts after A, which says when it is ready.
+    fn notifying() -> Bench {
+        let bench = Bench::new(2).after(B, A).unit(A, |unit| unit.ready = Ready::Notify);
+        bench.unit(A, |unit| unit.start_timeout = 5000)
+    }
+
+    #[test]
+    fn one_that_is_not_ready_keeps_others_waiting() {
+        let mut bench = notifying();
+        assert_eq!(bench.ready(), [Action::Launch(A)]);
+        assert_eq!(bench.run(A), []);
+        assert_eq!(bench.on(A, UnitEvent::Ready), [Action::Launch(B)]);
+    }
+
+    #[test]
+    fn only_the_way_that_the_config_names_makes_ready() {
+        let mut bench = notifying().unit(A, |unit| unit.ready = Ready::Probe);
+        bench.ready();
+        bench.run(A);
+        assert_eq!(bench.on(A, UnitEvent::Ready), []);
+        assert_eq!(bench.on(A, UnitEvent::Probed { fine: true }), [], "nobody has asked");
+        assert_eq!(bench.wait(1000), [Action::Probe(A)]);
+        assert_eq!(bench.on(A, UnitEvent::Probed { fine: true }), [Action::Launch(B)]);
+    }
+
+    #[test]
+    fn one_that_is_late_is_stopped_and_has_failed() {
+        let mut bench = notifying().restart(A, Restart::OnFailure);
+        bench.ready();
+        bench.run(A);
+        assert_eq!(bench.wait(4999), []);
+        assert_eq!(bench.wait(1), [term(A)]);
+        // Even if it ends well: it was not what was wanted.
+        assert_eq!(bench.exits(A, OK), []);
+        assert_eq!(bench.wait(200), [Action::Launch(A)]);
+    }
+
+    #[test]
+    fn work_is_ready_when_it_is_done() {
+        let mut bench = notifying().restart(A, Restart::Never).unit(A, |unit| {
+            (unit.ready, unit.start_timeout) = (Ready::Settled, 0);
+        });
+        bench.ready();
+        bench.run(A);
+        assert_eq!(bench.wait(10_000_000), []);
+        assert_eq!(bench.exits(A, OK), [Action::Launch(B)]);
+    }
+
+    #[test]
+    fn one_without_a_sign_of_life_is_killed() {
+        let mut bench = Bench::new(1).unit(A, |unit| unit.watchdog = 3000).running(&[A]);
+        assert_eq!(bench.wait(2999), []);
+        assert_eq!(bench.on(A, UnitEvent::Alive), []);
+        assert_eq!(bench.wait(2999), []);
+        assert_eq!(bench.wait(1), [Action::KillGroup(A)]);
+    }
+
+    #[test]
+    fn clocks_stand_still_while_it_does() {
+        let mut bench = Bench::new(1).unit(A, |unit| unit.watchdog = 3000).running(&[A]);
+        let freeze = |frozen| Action::Freeze { id: A, frozen };
+        assert_eq!(bench.on(A, UnitEvent::Pause), [freeze(true)]);
+        assert_eq!(bench.on(A, UnitEvent::Pause), [], "once is enough");
+        assert_eq!(bench.wait(100_000), []);
+        assert_eq!(bench.on(A, UnitEvent::Resume), [freeze(false)]);
+        assert_eq!(bench.wait(2999), []);
+        assert_eq!(bench.wait(1), [Action::KillGroup(A)]);
+    }
+
+    #[test]
+    fn what_stands_still_goes_on_before_it_is_stopped() {
+        let mut bench = Bench::new(1).running(&[A]);
+        bench.on(A, UnitEvent::Pause);
+        assert_eq!(bench.on(A, UnitEvent::Stop), [Action::Freeze { id: A, frozen: false }, term(A)]);
+    }
+
+    #[test]
+    fn misses_in_a_row_are_counted_and_silence_is_one() {
+        let probe = Probe { port: 80, period: 100, timeout: 50, threshold: 2 };
+        let mut bench = Bench::new(1).unit(A, |unit| (unit.ready, unit.probe) = (Ready::Probe, probe));
+        bench.ready();
+        bench.run(A);
+        let ask = [Action::Probe(A)];
+        let answer = |fine| UnitEvent::Probed { fine };
+        assert_eq!(bench.wait(100), ask);
+        bench.on(A, answer(true));
+        for fine in [false, true, false] {
+            assert_eq!(bench.wait(100), ask);
+            assert_eq!(bench.on(A, answer(fine)), []);
+        }
+        assert_eq!(bench.wait(100), ask);
+        assert_eq!(bench.wait(50), [term(A)], "no answer in time");
+    }
+
+    #[test]
+    fn one_that_says_it_ends_is_not_signalled_but_killed_in_its_time() {
+        let mut bench = Bench::new(1).running(&[A]);
+        assert_eq!(bench.on(A, UnitEvent::Leaving), []);
+        assert_eq!(bench.wait(9_999), []);
+        assert_eq!(bench.wait(1), [Action::KillGroup(A)]);
+        bench.exits(A, Exit::Signal(9));
+        assert_eq!(bench.wait(200), [Action::Launch(A)], "its policy decides");
+    }
+}
+
+mod needs {
+    use super::*;
+
+    /// C needs B, B needs A; all run.
+    fn chain() -> Bench {
+        let needs =
+            |bench: Bench, id, needed| bench.after(id, needed).unit(id, |unit| unit.needs.push(needed));
+        needs(needs(Bench::new(3), B, A), C, B).running(&[A, B, C])
+    }
+
+    #[test]
+    fn those_that_need_it_go_first_and_come_back_with_it() {
+        let mut bench = chain();
+        assert_eq!(bench.on(A, UnitEvent::Restart), [term(C)]);
+        assert_eq!(bench.exits(C, OK), [term(B)]);
+        assert_eq!(bench.exits(B, OK), [term(A)]);
+        assert_eq!(bench.exits(A, OK), [Action::Launch(A)]);
+        assert_eq!(bench.run(A), [Action::Launch(B)]);
+        assert_eq!(bench.run(B), [Action::Launch(C)]);
+    }
+
+    #[test]
+    fn a_crash_takes_them_down_too() {
+        let mut bench = chain();
+        assert_eq!(bench.exits(A, BAD), [term(C)]);
+        assert_eq!(bench.exits(C, OK), [term(B)]);
+        assert_eq!(bench.exits(B, OK), []);
+        assert_eq!(bench.wait(200), [Action::Launch(A)]);
+    }
+
+    #[test]
+    fn what_was_stopped_or_has_failed_keeps_them_down() {
+        let mut bench = chain();
+        bench.on(A, UnitEvent::Stop);
+        for id in [C, B, A] {
+            bench.exits(id, OK);
+        }
+        assert_eq!(bench.wait(1_000_000), []);
+        assert_eq!(bench.on(B, UnitEvent::Start), []);
+        assert_eq!(bench.on(A, UnitEvent::Start), [Action::Launch(A)]);
+    }
+
+    #[test]
+    fn work_that_is_done_well_is_there_and_work_that_failed_is_not() {
+        for (exit, actions) in [(OK, vec![Action::Launch(B)]), (BAD, vec![])] {
+            let bench = Bench::new(2).after(B, A).unit(B, |unit| unit.needs.push(A));
+            let mut bench = bench.restart(A, Restart::Never).unit(A, |unit| unit.ready = Ready::Settled);
+            bench.ready();
+            bench.run(A);
+            assert_eq!(bench.exits(A, exit), actions);
+        }
+    }
+
+    #[test]
+    fn one_that_is_left_out_is_never_there() {
+        let mut bench = Bench::new(1).unit(A, |unit| unit.needs.push(WorkloadId::LEFT_OUT));
+        assert_eq!(bench.ready(), []);
+    }
+}
+
+mod limits_of_patience {
+    use super::*;
+
+    #[test]
+    fn it_gives_up_after_so_many_restarts_in_a_time() {
+        let backoff = Backoff { first: 10, most: 10, burst: 2, within: 1000, ..Backoff::DEFAULT };
+        let mut bench = Bench::new(1).unit(A, |unit| unit.backoff = backoff).critical(A).running(&[A]);
+        for _ in 0..2 {
+            assert_eq!(bench.exits(A, BAD), []);
+            assert_eq!(bench.wait(10), [Action::Launch(A)]);
+            bench.run(A);
+        }
+        assert_eq!(bench.exits(A, BAD), [finish(End::Reboot)], "it is critical");
+        assert_eq!(bench.state(A), State::Failed { code: 3 });
+    }
+
+    #[test]
+    fn the_time_starts_over_with_the_first_restart_after_it() {
+        let backoff = Backoff { first: 10, most: 10, burst: 2, within: 1000, ..Backoff::DEFAULT };
+        let mut bench = Bench::new(1).unit(A, |unit| unit.backoff = backoff).running(&[A]);
+        for _ in 0..100 {
+            bench.wait(500);
+            assert_eq!(bench.exits(A, BAD), []);
+            assert_eq!(bench.wait(10), [Action::Launch(A)]);
+            bench.run(A);
+        }
+    }
+
+    #[test]
+    fn jitter_is_within_its_bound_and_tells_workloads_apart() {
+        let backoff = Backoff { jitter: 1000, ..Backoff::DEFAULT };
+        let mut bench = Bench::new(64);
+        for unit in &mut bench.specs.units {
+            unit.backoff = backoff;
+        }
+        let ids: Vec<WorkloadId> = (0..64).map(WorkloadId).collect();
+        let mut bench = bench.running(&ids);
+        let mut delays: Vec<Millis> = Vec::new();
+        for id in ids {
+            bench.exits(id, BAD);
+            let State::Backoff { until } = bench.state(id) else { panic!("{:?}", bench.state(id)) };
+            delays.push(until - bench.now);
+        }
+        assert!(delays.iter().all(|delay| (200..=1200).contains(delay)), "{delays:?}");
+        delays.sort_unstable();
+        delays.dedup();
+        assert!(delays.len() > 32, "{delays:?}");
+    }
+
+    #[test]
+    fn signals_go_out_one_after_the_other_and_share_the_time() {
+        let stop = Stop { signals: 15 << 8 | 2, timeout: 1000 };
+        let mut bench = Bench::new(1).unit(A, |unit| unit.stop = stop).running(&[A]);
+        let signal = |signal| Action::Signal { id: A, pid: pid(A), signal };
+        assert_eq!(bench.on(A, UnitEvent::Stop), [signal(15)]);
+        assert_eq!(bench.wait(499), []);
+        assert_eq!(bench.wait(1), [signal(2)]);
+        assert_eq!(bench.wait(500), [Action::KillGroup(A)]);
+    }
+
+    #[test]
+    fn a_signal_it_cannot_hear_is_followed_by_the_next() {
+        let stop = Stop { signals: 15 << 8 | 2, timeout: 1000 };
+        let mut bench = Bench::new(1).unit(A, |unit| unit.stop = stop).running(&[A]);
+        bench.on(A, UnitEvent::Stop);
+        assert_eq!(bench.on(A, UnitEvent::Deaf), [Action::Signal { id: A, pid: pid(A), signal: 2 }]);
+        assert_eq!(bench.on(A, UnitEvent::Deaf), [Action::KillGroup(A)]);
+    }
+
+    #[test]
+    fn what_an_operator_kills_its_policy_restarts() {
+        let mut bench = Bench::new(1).running(&[A]);
+        assert_eq!(bench.on(A, UnitEvent::Kill), [Action::KillGroup(A)]);
+        bench.exits(A, Exit::Signal(9));
+        assert_eq!(bench.wait(200), [Action::Launch(A)]);
+    }
+}
+
 mod telling {
     use super::*;
 

@@ -641,7 +641,7 @@ impl Unit {
         let delay = u32::try_from(doubled).unwrap_or(u32::MAX).min(backoff.most).max(LEAST_DELAY);
         // Workloads that died of one cause at one time are to come back at several: any mixture will do.
         let mixed = (now as u32 ^ u32::from(context.id.0).rotate_left(16)).wrapping_mul(0x9e37_79b9);
-        let more = u64::from(mixed) * (u64::from(backoff.jitter) + 1) >> 32;
+        let more = (u64::from(mixed) * (u64::from(backoff.jitter) + 1)) >> 32;
         let delay = delay.saturating_add(more as u32);
         self.streak = self.streak.saturating_add(1);
         self.enter(State::Backoff { until: after(now, delay) }, Effect::Nothing, Note::None);

@@ -153,6 +153,8 @@ pub(super) struct World {
     status: Option<u8>,
     rescue_due: bool,
     pub launches: usize,
+    /// Things that have happened, and that the supervisor was told.
+    pub happened: usize,
 }
 
 impl World {
@@ -191,6 +193,7 @@ impl World {
             status: None,
             rescue_due: false,
             launches: 0,
+            happened: 0,
         }
     }
 
@@ -268,6 +271,7 @@ impl World {
 /// The kernel and the people.
 impl World {
     fn happens(&mut self, happening: Happening) {
+        self.happened += 1;
         match happening {
             Happening::Told(event) => {
                 self.told(event);
@@ -668,7 +672,7 @@ impl World {
         let ready = |before: &WorkloadId| {
             let before = &self.slots[before.index()];
             let there = |main: Main| main.ready && main.is_left_alone() && main.signalled.is_none();
-            before.settled || before.main.is_some_and(|main| there(main))
+            before.settled || before.main.is_some_and(there)
         };
         if slot.main.is_some() || slot.others.is_some() {
             Err("it has processes already")
