@@ -104,7 +104,10 @@ pub fn spawn(
         Cloned::Parent(pid) => {
             let settled = settle::settle(pid, config, workload, trees.as_ref())
                 .and_then(|()| io::write(report.borrow(), GO).map(drop).map_err(fail(What::Descriptors)));
-            if let Err(failure) = settled {
+            // If it was killed meanwhile, by its memory limit, then its exit says so.
+            if let Err(failure) = settled
+                && failure.errno != Errno::ESRCH
+            {
                 // It waits, and will never be a workload. Whoever reaps orphans reaps it.
                 let _ = children::kill(pid, libc::SIGKILL as u8);
                 return Err(failure);
