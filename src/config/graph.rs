@@ -1,7 +1,7 @@
 //! Workloads that wait for each other for ever.
 //!
-//! A depth-first search over `after`, on the tree of values and without
-//! recursion. Each cycle is broken by leaving out the workload whose `after`
+//! A depth-first search over `after` and `join`, on the tree of values and without
+//! recursion. Each cycle is broken by leaving out the workload whose entry
 //! closes it; that is done before workloads are read, so nothing has to be
 //! taken back.
 
@@ -11,7 +11,7 @@ use crate::limits;
 use heapless::Vec;
 
 /// Marks of workloads: not seen yet; done with; else, on the path: the entry of
-/// `after` that leads on.
+/// `after` (or `join`) that leads on.
 const NEW: u16 = 0;
 const DONE: u16 = u16::MAX;
 
@@ -37,10 +37,10 @@ pub(super) fn break_cycles(
                 tree.node(at).mark.set(DONE);
                 let Some(back) = path.pop() else { break };
                 at = owner(tree, back);
-                entry = tree.next(back);
+                entry = next_entry(sources, tree, back);
                 continue;
             };
-            entry = tree.next(edge);
+            entry = next_entry(sources, tree, edge);
             if tree.node(edge).kind != Kind::Text {
                 continue;
             }
@@ -71,17 +71,29 @@ pub(super) fn break_cycles(
     }
 }
 
-/// The first string of a workload's `after`; none if the workload is left out anyway.
-fn first_entry(sources: &Sources, tree: &Tree, workload: NodeId) -> Option<NodeId> {
+/// What a workload waits for: the one it joins, if it does, and then the strings of its
+/// `after`. Nothing if the workload is left out anyway.
+pub(super) fn first_entry(sources: &Sources, tree: &Tree, workload: NodeId) -> Option<NodeId> {
     let node = tree.node(workload);
     if node.is_broken() || !node.kind.is_table() {
         return None;
     }
+    super::read::named(sources, tree, workload, "join").or_else(|| first_after(sources, tree, workload))
+}
+
+/// The one after that.
+pub(super) fn next_entry(sources: &Sources, tree: &Tree, entry: NodeId) -> Option<NodeId> {
+    let parent = tree.node(entry).parent;
+    if tree.node(parent).kind == Kind::Array { tree.next(entry) } else { first_after(sources, tree, parent) }
+}
+
+fn first_after(sources: &Sources, tree: &Tree, workload: NodeId) -> Option<NodeId> {
     let after = super::read::named(sources, tree, workload, "after")?;
     if tree.node(after).kind == Kind::Array { tree.first(after) } else { None }
 }
 
-/// The workload whose `after` that entry is in.
+/// The workload that waits for what that entry names.
 pub(super) fn owner(tree: &Tree, entry: NodeId) -> NodeId {
-    tree.node(tree.node(entry).parent).parent
+    let parent = tree.node(entry).parent;
+    if tree.node(parent).kind == Kind::Array { tree.node(parent).parent } else { parent }
 }

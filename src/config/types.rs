@@ -271,10 +271,12 @@ pub struct Workload {
     pub limits: List<Setting>,
     pub volumes: List<Volume>,
     pub network: Network,
-    /// Share the machine's pid namespace (`namespaces = { pid = "host" }`).
-    pub host_pid: bool,
-    /// Share its user namespace: `auto` is then an own uid, and no more.
-    pub host_users: bool,
+    /// Namespaces of the machine that it shares. Without [`Spaces::USER`] an `auto`
+    /// workload has ids of its own; the network is [`network`](Self::network)'s affair.
+    pub host: Spaces,
+    /// It is in namespaces of another workload: that one's users, and these.
+    pub join: Option<WorkloadId>,
+    pub joined: Spaces,
     /// The capabilities it keeps, a bit each; see [`has`].
     pub capabilities: u64,
     pub seccomp: Seccomp,
@@ -300,11 +302,31 @@ impl Workload {
         limits: List::EMPTY,
         volumes: List::EMPTY,
         network: Network::None,
-        host_pid: false,
-        host_users: false,
+        host: Spaces::NONE,
+        join: None,
+        joined: Spaces::NONE,
         capabilities: 0,
         seccomp: Seccomp { base: Base::Own, allow: List::EMPTY, deny: List::EMPTY, refusal: Refusal::Errno },
     };
+}
+
+/// A set of kinds of namespaces, a bit each, in the order of the keys that name them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Spaces(pub(super) u8);
+
+impl Spaces {
+    pub const NONE: Spaces = Spaces(0);
+    pub const PID: Spaces = Spaces(1);
+    pub const IPC: Spaces = Spaces(1 << 1);
+    pub const UTS: Spaces = Spaces(1 << 2);
+    pub const USER: Spaces = Spaces(1 << 3);
+    pub const CGROUP: Spaces = Spaces(1 << 4);
+    pub const TIME: Spaces = Spaces(1 << 5);
+    pub const NETWORK: Spaces = Spaces(1 << 6);
+
+    pub fn has(self, one: Spaces) -> bool {
+        self.0 & one.0 != 0
+    }
 }
 
 /// Whether a set of capabilities has the one with this number.

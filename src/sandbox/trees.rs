@@ -7,7 +7,7 @@
 //! exists: there is no moment at which a workload could have had more.
 
 use super::failure::{self, Failure, What};
-use crate::config::{Config, Root, Volume, VolumeSource, Workload};
+use crate::config::{Config, Root, Spaces, Volume, VolumeSource, Workload};
 use crate::limits;
 use crate::put;
 use crate::sys::fs::{self, NodeKind, Open};
@@ -52,7 +52,7 @@ impl Trees {
                 (root, Some(program))
             }
         };
-        let proc = if workload.host_pid {
+        let proc = if workload.host.has(Spaces::PID) {
             // Uid 0 of the machine needs no capability to write what the kernel keeps in there.
             let more = Attributes::NO_EXEC | Attributes::READ_ONLY;
             Some(directory(c"/proc", more).map_err(fail(What::Proc))?)
