@@ -206,6 +206,8 @@ impl Givens {
         }
         workload.host = self.shared(privileged);
         workload.joined = self.joined();
+        workload.devices = self.entries(Key::Devices);
+        workload.unmasked = self.is(Key::Masks);
         self.seccomp(&mut workload.seccomp, privileged);
     }
 
@@ -459,6 +461,7 @@ impl Reader<'_> {
             Form::Options => Form::Option,
             Form::Capabilities => Form::Capability,
             Form::Calls => Form::Call,
+            Form::Devices => Form::Granted,
             _ => Form::Text,
         };
         let mut child = self.tree.first(array);
@@ -766,14 +769,16 @@ impl Reader<'_> {
 
     /// What the config says of a privileged workload is what it gets.
     fn take_down_walls(&mut self) {
-        const WALLS: [Key; 7] = [
+        const WALLS: [Key; 9] = [
             Key::RootDirectory,
             Key::Volume,
             Key::NetworkMode,
             Key::MountNamespace,
             Key::Join,
+            Key::Devices,
             Key::Capabilities,
             Key::Seccomp,
+            Key::Masks,
         ];
         for key in WALLS.into_iter().chain(NAMESPACES) {
             let Given { value, node } = self.given.get(key);
@@ -781,8 +786,9 @@ impl Reader<'_> {
                 Key::RootDirectory => self.config.bytes(Str::unpacked(value)) != b"/",
                 Key::NetworkMode | Key::MountNamespace => value == 0,
                 _ if NAMESPACES.contains(&key) => value == 0,
-                // 2 is "off".
+                // 2 and 1 are "off".
                 Key::Seccomp => value != 2,
+                Key::Masks => value != 1,
                 _ => true,
             };
             if is_wall && node != NOWHERE {
@@ -898,6 +904,9 @@ impl Reader<'_> {
                     joined = found;
                     if let Some(workload) = self.config.workloads.get_mut(id.index()) {
                         workload.user = target.user;
+                        if workload.joined.has(Spaces::NETWORK) {
+                            workload.network = target.network;
+                        }
                         workload.host.0 |= target.host.0 & Spaces::USER.0;
                     }
                 }

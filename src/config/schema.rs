@@ -126,7 +126,9 @@ pub(super) enum Key {
     TimeNamespace,
     MountNamespace,
     Join,
+    Devices,
     Capabilities,
+    Masks,
     Allow,
     Deny,
     Refusal,
@@ -282,6 +284,7 @@ sections! {
         "early" Boolean Early, "Start before modules are loaded and filesystems are mounted.";
         "init" Boolean NotYet, "Give it corm's own small init as its process 1.";
         "stdio" Stdio Stdio, "Where its input and output lead.";
+        "devices" Devices Devices, "Devices of the machine that it may use.";
         "limits" Table Limits, "What it may use up.";
         "volumes" Table Volume, "Directories inside its root, by path.";
         "network" Table Connection, "What network it sees.";
@@ -339,6 +342,7 @@ sections! {
     Security "[workload.NAME.security]" {
         "capabilities" Capabilities Capabilities, "Capabilities it keeps.";
         "seccomp" Seccomp Seccomp, "System calls it may use.";
+        "masks" Masks Masks, "What of /proc and /sys it does not see.";
         "allow-bind" Words NotYet, "TCP ports it may listen on.";
         "allow-connect" Words NotYet, "TCP ports it may connect to.";
     }
