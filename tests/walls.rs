@@ -229,3 +229,43 @@ fn a_workload_keeps_the_capabilities_it_is_given_and_no_others() -> Result<()> {
     assert!(seen.value("Uid")?.split(' ').all(|uid| uid != "0"), "{seen}");
     Ok(())
 }
+
+#[test]
+fn who_joins_a_workload_shares_what_it_says_and_ends_with_it() -> Result<()> {
+    let config = r#"
+[workload.helper]
+command = ["/bin/busybox", "sleep", "1000"]
+join = "web"
+namespaces = { ipc = "own" }
+backoff = { first = "10ms" }
+[workload.web]
+command = ["/bin/busybox", "sleep", "1000"]
+backoff = { first = "10ms" }
+"#;
+    let script = r#"
+first() { head -n 1 /sys/fs/cgroup/$1/cgroup.procs; }
+same() { test "$(readlink /proc/$1/ns/$3)" = "$(readlink /proc/$2/ns/$3)" && echo same || echo other; }
+web=$(first web) helper=$(first helper)
+for ns in user net uts ipc mnt pid cgroup; do echo $ns=$(same $web $helper $ns); done
+echo map=$(cmp /proc/$web/uid_map /proc/$helper/uid_map && echo same)
+for ns in user net uts; do echo machine-$ns=$(same 1 $helper $ns); done
+kill -9 $web
+# Both are others now, and together again.
+until new=$(first helper); test -n "$new" && test "$new" != $helper && test -n "$(first web)" &&
+    test "$(readlink /proc/$new/exe)" = /bin/busybox; do usleep 20000; done
+echo again=$(same $(first web) $new net)
+"#;
+    let machine = boot(&(config.to_owned() + &probe(&["web", "helper"], script)))?;
+    let seen = Seen::by_probe(&machine)?;
+    for space in ["user", "net", "uts"] {
+        assert_eq!(seen.value(space)?, "same", "{space}:\n{seen}");
+        assert_eq!(seen.value(&format!("machine-{space}"))?, "other", "{space}:\n{seen}");
+    }
+    for space in ["ipc", "mnt", "pid", "cgroup"] {
+        assert_eq!(seen.value(space)?, "other", "{space}:\n{seen}");
+    }
+    assert_eq!(seen.value("map")?, "same");
+    assert_eq!(seen.value("again")?, "same");
+    assert_said(&machine.console(), "corm: helper: is killed: web, which it joined, has ended");
+    Ok(())
+}

@@ -1,7 +1,7 @@
 //! Workloads that wait for each other for ever.
 //!
-//! A depth-first search over `after` and `needs`, on the tree of values and without
-//! recursion. Each cycle is broken by leaving out the workload whose list
+//! A depth-first search over `join`, `after` and `needs`, on the tree of values and without
+//! recursion. Each cycle is broken by leaving out the workload whose entry
 //! closes it; that is done before workloads are read, so nothing has to be
 //! taken back.
 
@@ -11,7 +11,7 @@ use crate::limits;
 use heapless::Vec;
 
 /// Marks of workloads: not seen yet; done with; else, on the path: the entry of
-/// its lists that leads on.
+/// `join` or of its lists that leads on.
 const NEW: u16 = 0;
 const DONE: u16 = u16::MAX;
 
@@ -71,12 +71,17 @@ pub(super) fn break_cycles(
     }
 }
 
-/// The first entry of a workload's lists; none if the workload is left out anyway.
+/// What a workload waits for: the one it joins, if it does, then the strings of its `after`
+/// and of its `needs`. Nothing if the workload is left out anyway.
 fn first_entry(sources: &Sources, tree: &Tree, workload: NodeId) -> Option<NodeId> {
     let node = tree.node(workload);
     if node.is_broken() || !node.kind.is_table() {
         return None;
     }
+    super::read::named(sources, tree, workload, "join").or_else(|| first_listed(sources, tree, workload))
+}
+
+fn first_listed(sources: &Sources, tree: &Tree, workload: NodeId) -> Option<NodeId> {
     ["after", "needs"].into_iter().find_map(|list| first_of(sources, tree, workload, list))
 }
 
@@ -87,16 +92,20 @@ fn first_of(sources: &Sources, tree: &Tree, workload: NodeId, list: &'static str
 
 /// The entry behind this one, in the same list or in `needs`.
 fn next_entry(sources: &Sources, tree: &Tree, entry: NodeId) -> Option<NodeId> {
+    let workload = owner(tree, entry);
+    if tree.node(entry).parent == workload {
+        return first_listed(sources, tree, workload);
+    }
     let in_list = tree.next(entry);
     if in_list.is_some() {
         return in_list;
     }
-    let workload = owner(tree, entry);
     let needs = first_of(sources, tree, workload, "needs")?;
     if tree.node(needs).parent == tree.node(entry).parent { None } else { Some(needs) }
 }
 
-/// The workload whose list that entry is in.
+/// The workload that waits for what that entry names.
 pub(super) fn owner(tree: &Tree, entry: NodeId) -> NodeId {
-    tree.node(tree.node(entry).parent).parent
+    let parent = tree.node(entry).parent;
+    if tree.node(parent).kind == Kind::Array { tree.node(parent).parent } else { parent }
 }

@@ -124,6 +124,10 @@ sentences! {
     Backoff "@T makes `first` more than `most`|200ms and 30s where not given";
     Wall "@T asks for a wall|`privileged = true` takes down all walls: drop one of the two";
     MachineRight "@T counts for nothing in a user namespace|name its `user`, or `namespaces = { user = \"host\" }`";
+    OwnIds "@T has ids of the machine|user namespaces go with `user = \"auto\"`";
+    HostMounts "@T cannot be shared|its root is its own; `privileged = true` has the machine's";
+    Joined "@T is that of the workload it joins|drop one of the two";
+    Join "@T cannot be joined|another workload that is not privileged and joins none itself";
     LeftOut "@T is left out|its own problem is reported above";
     Cycle "workloads wait for each other: @C|drop one of these";
     // Capacities of `limits` that are used up.

@@ -208,10 +208,10 @@ impl Givens {
         if privileged || self.is(Key::NetworkMode) {
             workload.network = Network::Host;
         }
-        workload.host_pid = privileged || self.is(Key::PidNamespace);
+        workload.host = self.shared(privileged);
+        workload.joined = self.joined();
         workload.devices = self.entries(Key::Devices);
         workload.unmasked = self.is(Key::Masks);
-        workload.host_users = self.is(Key::UserNamespace);
         self.seccomp(&mut workload.seccomp, privileged);
         workload.landlock = match self.or(Key::Landlock, 0) {
             0 => Landlock::Default,
@@ -247,6 +247,29 @@ impl Givens {
         };
     }
 
+    /// What it shares with the machine.
+    fn shared(&self, privileged: bool) -> Spaces {
+        let mut spaces = 0;
+        for (index, key) in NAMESPACES.into_iter().enumerate() {
+            // Clocks of its own are no wall, and few programs expect them.
+            let default = privileged || key == Key::TimeNamespace;
+            spaces |= u8::from(self.or(key, default.into()) != 0) << index;
+        }
+        Spaces(spaces)
+    }
+
+    /// What it shares with a workload that it joins: all that it says nothing of.
+    fn joined(&self) -> Spaces {
+        let spaces = [
+            (Key::NetworkMode, Spaces::NETWORK),
+            (Key::IpcNamespace, Spaces::IPC),
+            (Key::UtsNamespace, Spaces::UTS),
+        ];
+        let joins = self.get(Key::Join).node != NOWHERE;
+        let unsaid = |(key, _): &(Key, Spaces)| joins && self.get(*key).node == NOWHERE;
+        Spaces(spaces.into_iter().filter(unsaid).fold(0, |all, (_, space)| all | space.0))
+    }
+
     #[inline(never)]
     fn seccomp(&self, seccomp: &mut Seccomp, privileged: bool) {
         seccomp.base = match self.or(Key::Seccomp, 0) {
@@ -265,6 +288,16 @@ impl Givens {
         };
     }
 }
+
+/// In the order of the bits of [`Spaces`].
+const NAMESPACES: [Key; 6] = [
+    Key::PidNamespace,
+    Key::IpcNamespace,
+    Key::UtsNamespace,
+    Key::UserNamespace,
+    Key::CgroupNamespace,
+    Key::TimeNamespace,
+];
 
 /// Tables inside a workload's table: as many as its keys take, and some more for lists of tables.
 const TABLES: usize = 16;
@@ -347,8 +380,9 @@ impl Reader<'_> {
         }
         let value = self.value;
         let before = self.given.get(key).node;
-        if key == Key::StopSignals && before != NOWHERE {
+        if matches!(key, Key::StopSignals | Key::NetworkMode) && before != NOWHERE {
             self.wrong(node.key, What { node: before, ..Wrong::Defined.into() });
+            return;
         }
         if let Some(given) = self.given.0.get_mut(key as usize) {
             *given = Given { value, node: child };
@@ -571,6 +605,7 @@ impl Reader<'_> {
             self.read_exit_with(exit_with);
         }
         users::settle(self.config);
+        self.read_joins();
     }
 
     /// Reads each table in `all`, and takes back what it has put into the pools
@@ -683,10 +718,10 @@ impl Reader<'_> {
 
     fn read_workload(&mut self, table: NodeId, name: Str) {
         let node = self.tree.node(table);
-        for key in [Key::After, Key::Needs] {
-            for name in self.tree.children(self.given.get(key).node) {
-                self.workload_called(name);
-            }
+        let join = Some(self.given.get(Key::Join).node).filter(|node| *node != NOWHERE);
+        let lists = [Key::After, Key::Needs].map(|key| self.tree.children(self.given.get(key).node));
+        for name in lists.into_iter().flatten().chain(join) {
+            self.workload_called(name);
         }
         self.check_ready();
         let limits = self.read_limits();
@@ -706,6 +741,7 @@ impl Reader<'_> {
         let null = if devices { self.intern_word("/dev/null").packed() } else { 0 };
         let capabilities = self.capabilities();
         if !privileged {
+            self.check_namespaces();
             self.check_capabilities();
         }
         let blank = self.config.blank;
@@ -754,12 +790,32 @@ impl Reader<'_> {
         numbers.fold(0, |all, number| all | 1 << (number & 63))
     }
 
+    /// What contradicts itself.
+    fn check_namespaces(&mut self) {
+        let joins = self.given.get(Key::Join).node != NOWHERE;
+        let has_ids = self.given.or(Key::User, SPECIAL) != SPECIAL;
+        let is_own = self.given.or(Key::UserNamespace, 1) == 0;
+        let checks = [
+            (Key::User, joins, Wrong::Joined),
+            (Key::UserNamespace, joins, Wrong::Joined),
+            (Key::UserNamespace, !joins && has_ids && is_own, Wrong::OwnIds),
+            (Key::MountNamespace, self.given.is(Key::MountNamespace), Wrong::HostMounts),
+        ];
+        for (key, contradicts, wrong) in checks {
+            let node = self.given.get(key).node;
+            if contradicts && node != NOWHERE {
+                self.wrong(self.tree.node(node).key, wrong.into());
+            }
+        }
+    }
+
     /// A right in a user namespace is one over what belongs to that. The machine's clock
     /// does not, nor does its network.
     fn check_capabilities(&mut self) {
         const NETWORK: u64 = 0xf << 10;
         const INSIDE: u64 = 0x1ff | NETWORK | 1 << 15 | 1 << 18 | 1 << 19 | 1 << 21 | 1 << 31 | 1 << 40;
-        if self.given.or(Key::User, SPECIAL) != SPECIAL || self.given.is(Key::UserNamespace) {
+        let named = self.given.or(Key::User, SPECIAL) != SPECIAL;
+        if named || self.given.is(Key::UserNamespace) || self.given.get(Key::Join).node != NOWHERE {
             return;
         }
         let counts = if self.given.is(Key::NetworkMode) { INSIDE & !NETWORK } else { INSIDE };
@@ -778,9 +834,9 @@ impl Reader<'_> {
             Key::RootDirectory,
             Key::Volume,
             Key::NetworkMode,
-            Key::PidNamespace,
+            Key::MountNamespace,
+            Key::Join,
             Key::Devices,
-            Key::UserNamespace,
             Key::Capabilities,
             Key::Seccomp,
             Key::Landlock,
@@ -788,11 +844,12 @@ impl Reader<'_> {
             Key::AllowConnect,
             Key::Masks,
         ];
-        for key in WALLS {
+        for key in WALLS.into_iter().chain(NAMESPACES) {
             let Given { value, node } = self.given.get(key);
             let is_wall = match key {
                 Key::RootDirectory => self.config.bytes(Str::unpacked(value)) != b"/",
-                Key::NetworkMode | Key::PidNamespace | Key::UserNamespace => value == 0,
+                Key::NetworkMode | Key::MountNamespace => value == 0,
+                _ if NAMESPACES.contains(&key) => value == 0,
                 // 2 and 1 are "off".
                 Key::Seccomp | Key::Landlock => value != 2,
                 Key::Masks => value != 1,
@@ -892,17 +949,63 @@ impl Reader<'_> {
         self.tree.node(table).mark.get().checked_sub(1).map(WorkloadId)
     }
 
-    /// Names in `after` become numbers. Workloads that are left out are waited for by nobody.
+    /// The names in `join` become numbers, and what they say holds for both.
+    #[inline(never)]
+    fn read_joins(&mut self) {
+        for owner in self.tree.children(self.workloads) {
+            let Some(id) = self.id_of(owner) else { continue };
+            let Some(join) = named(self.sources, self.tree, owner, "join") else { continue };
+            let table = self.workload_called(join);
+            let joins = |table| named(self.sources, self.tree, table, "join").is_some();
+            let is_joined_itself = table.is_some_and(joins);
+            let found = table.and_then(|table| self.id_of(table));
+            let target = found.and_then(|found| self.config.workload(found)).copied();
+            // Nobody has that number: it will not start.
+            let mut joined = WorkloadId(u16::MAX);
+            self.part = Part::Table(owner);
+            match (found, target) {
+                (Some(found), Some(target)) if !target.privileged && !is_joined_itself => {
+                    joined = found;
+                    if let Some(workload) = self.config.workloads.get_mut(id.index()) {
+                        workload.user = target.user;
+                        if workload.joined.has(Spaces::NETWORK) {
+                            workload.network = target.network;
+                        }
+                        workload.host.0 |= target.host.0 & Spaces::USER.0;
+                    }
+                }
+                _ => {
+                    let wrong = if target.is_some() { Wrong::Join } else { Wrong::LeftOut };
+                    self.wrong(self.tree.node(join).value, wrong.into());
+                }
+            }
+            if let Some(workload) = self.config.workloads.get_mut(id.index()) {
+                workload.join = Some(joined);
+            }
+        }
+    }
+
+    /// Names in `after` and `join` become numbers. Workloads that are left out are waited for by nobody.
     #[inline(never)]
     fn read_edges(&mut self) {
         for table in self.tree.children(self.workloads) {
             let Some(id) = self.id_of(table) else { continue };
             let list = |name| named(self.sources, self.tree, table, name);
-            let (after, needs) = (list("after"), list("needs"));
+            let (join, after, needs) = (list("join"), list("after"), list("needs"));
             let start = self.config.edges.len();
             let mut first = start;
+            if let Some(target) = join.and_then(|name| self.workload_called(name)) {
+                // What it joins is before it as what it is `after` is.
+                let target = self.id_of(target);
+                if target.is_some_and(|target| self.config.edges.push(target).is_err()) {
+                    self.too_many(self.tree.node(table).value, Wrong::Edges, limits::EDGES);
+                    return;
+                }
+            }
             for list in [after, needs].into_iter().flatten() {
-                first = self.config.edges.len();
+                if Some(list) == needs {
+                    first = self.config.edges.len();
+                }
                 for entry in self.tree.children(list) {
                     let mut target = self.workload_called(entry).and_then(|table| self.id_of(table));
                     if Some(list) == needs && target.is_none() {

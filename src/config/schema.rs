@@ -127,9 +127,16 @@ pub(super) enum Key {
     IoPriority,
     Scheduler,
     NetworkMode,
+    // In the order of the bits of `Spaces`.
     PidNamespace,
-    Devices,
+    IpcNamespace,
+    UtsNamespace,
     UserNamespace,
+    CgroupNamespace,
+    TimeNamespace,
+    MountNamespace,
+    Join,
+    Devices,
     Capabilities,
     Masks,
     Allow,
@@ -298,6 +305,7 @@ sections! {
         "volumes" Table Volume, "Directories inside its root, by path.";
         "network" Table Connection, "What network it sees.";
         "namespaces" Table Namespaces, "Which walls it shares with the machine.";
+        "join" Name Join, "The workload whose network, users, hostname and IPC it shares.";
         "security" Table Security, "Rights it is given.";
     }
     Limits "[workload.NAME.limits]" {
@@ -368,13 +376,13 @@ sections! {
     }
     Namespaces "[workload.NAME.namespaces]" {
         "pid" Sharing PidNamespace, "Processes.";
-        "mount" Sharing NotYet, "Mounts.";
-        "network" Sharing NotYet, "Network.";
-        "ipc" Sharing NotYet, "System V IPC and POSIX message queues.";
-        "uts" Sharing NotYet, "Hostname.";
+        "mount" Sharing MountNamespace, "Mounts.";
+        "network" Sharing NetworkMode, "Network.";
+        "ipc" Sharing IpcNamespace, "System V IPC and POSIX message queues.";
+        "uts" Sharing UtsNamespace, "Hostname.";
         "user" Sharing UserNamespace, "User and group ids.";
-        "cgroup" Sharing NotYet, "The cgroup tree.";
-        "time" Sharing NotYet, "Clocks.";
+        "cgroup" Sharing CgroupNamespace, "The cgroup tree.";
+        "time" Sharing TimeNamespace, "Clocks.";
     }
     Stop "[workload.NAME.stop]" {
         "signal" Signal StopSignals, "The signal that asks it to end.";

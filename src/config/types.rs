@@ -285,14 +285,16 @@ pub struct Workload {
     pub limits: List<Setting>,
     pub volumes: List<Volume>,
     pub network: Network,
-    /// Share the machine's pid namespace (`namespaces = { pid = "host" }`).
-    pub host_pid: bool,
+    /// Namespaces of the machine that it shares. Without [`Spaces::USER`] an `auto`
+    /// workload has ids of its own; the network is [`network`](Self::network)'s affair.
+    pub host: Spaces,
+    /// It is in namespaces of another workload: that one's users, and these.
+    pub join: Option<WorkloadId>,
+    pub joined: Spaces,
     /// Device nodes of the machine that it may use: paths, see [`granted`](super::granted).
     pub devices: List<Str>,
     /// It sees /proc and /sys whole.
     pub unmasked: bool,
-    /// Share its user namespace: `auto` is then an own uid, and no more.
-    pub host_users: bool,
     /// The capabilities it keeps, a bit each; see [`has`].
     pub capabilities: u64,
     pub seccomp: Seccomp,
@@ -328,16 +330,36 @@ impl Workload {
         limits: List::EMPTY,
         volumes: List::EMPTY,
         network: Network::None,
-        host_pid: false,
+        host: Spaces::NONE,
+        join: None,
+        joined: Spaces::NONE,
         devices: List::EMPTY,
         unmasked: false,
-        host_users: false,
         capabilities: 0,
         seccomp: Seccomp { base: Base::Own, allow: List::EMPTY, deny: List::EMPTY, refusal: Refusal::Errno },
         landlock: Landlock::Default,
         allow_bind: None,
         allow_connect: None,
     };
+}
+
+/// A set of kinds of namespaces, a bit each, in the order of the keys that name them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Spaces(pub(super) u8);
+
+impl Spaces {
+    pub const NONE: Spaces = Spaces(0);
+    pub const PID: Spaces = Spaces(1);
+    pub const IPC: Spaces = Spaces(1 << 1);
+    pub const UTS: Spaces = Spaces(1 << 2);
+    pub const USER: Spaces = Spaces(1 << 3);
+    pub const CGROUP: Spaces = Spaces(1 << 4);
+    pub const TIME: Spaces = Spaces(1 << 5);
+    pub const NETWORK: Spaces = Spaces(1 << 6);
+
+    pub fn has(self, one: Spaces) -> bool {
+        self.0 & one.0 != 0
+    }
 }
 
 /// Whether a set of capabilities has the one with this number.

@@ -3,9 +3,9 @@
 use super::Init;
 use super::output::Which;
 use super::state::Source;
-use crate::config::{Stdio, Str, WorkloadId};
+use crate::config::{Spaces, Stdio, Str, WorkloadId};
 use crate::sandbox::{self, ChildStdio, Conditions, Failure};
-use crate::supervise::{Event, Unable, UnitEvent};
+use crate::supervise::{Event, Unable, Unit, UnitEvent};
 use crate::sys::event::Interest;
 use crate::sys::fs::{self, Open};
 use crate::sys::io::{self, PipeFlags};
@@ -52,7 +52,9 @@ impl Init {
             controlling_terminal: ends.terminal,
             ready: voice.descriptor(),
         };
-        let conditions = Conditions { notify: voice.has_socket(), ..Conditions::default() };
+        let join = self.config.workload(id).and_then(|workload| workload.join);
+        let joined = join.and_then(|join| self.state.supervisor.unit(join)).and_then(Unit::pid);
+        let conditions = Conditions { notify: voice.has_socket(), joined, ..Conditions::default() };
         let launched = sandbox::spawn(self.config, id, &child, conditions, self.plan).map_err(|failure| {
             error!(self.name(id), ": ", failure.shown(self.config, id));
             consequence(failure)
@@ -143,15 +145,14 @@ impl Init {
     }
 
     fn is_deaf(&self, id: WorkloadId, pid: u32, signal: u8) -> bool {
-        let own_pids =
-            self.config.workload(id).is_some_and(|workload| !workload.privileged && !workload.host_pid);
+        let own_pids = self.config.workload(id).is_some_and(|workload| !workload.host.has(Spaces::PID));
         own_pids && super::signals::is_deaf(pid, signal)
     }
 
     pub(super) fn kill_group(&mut self, id: WorkloadId) {
         let Err(errno) = cgroup::kill(self.config, id) else { return };
         // Without a cgroup there is still the main process, and with it its pid namespace.
-        let pid = self.state.supervisor.unit(id).and_then(crate::supervise::Unit::pid);
+        let pid = self.state.supervisor.unit(id).and_then(Unit::pid);
         match pid.map(|pid| crate::sys::children::kill(pid, libc::SIGKILL as u8)) {
             Some(Ok(())) => {}
             Some(Err(_)) | None => warn!(self.name(id), ": cannot kill its cgroup: ", errno),

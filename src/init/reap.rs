@@ -3,7 +3,7 @@
 use super::Init;
 use super::state::Source;
 use crate::config::{Limit, WorkloadId};
-use crate::supervise::{Event, Exit, UnitEvent};
+use crate::supervise::{Event, Exit, Unit, UnitEvent};
 use crate::sys::children::{self, Ended};
 use crate::sys::event::Interest;
 use crate::sys::io;
@@ -67,11 +67,23 @@ impl Init {
                 ": a system call that its seccomp filter forbids; \"type=1326\" in the kernel log is which"
             );
         }
+        self.end_joined(id);
         let others = cgroup::is_populated(self.config, id);
         if others {
             self.watch_group(id);
         }
         self.step(Event::Unit(id, UnitEvent::Exited { exit, others }));
+    }
+
+    /// What was in this workload's namespaces ends with it: the next ones are others.
+    fn end_joined(&mut self, id: WorkloadId) {
+        for other in self.config.ids() {
+            let joins = self.config.workload(other).is_some_and(|workload| workload.join == Some(id));
+            if joins && self.state.supervisor.unit(other).and_then(Unit::pid).is_some() {
+                warn!(self.name(other), ": is killed: ", self.name(id), ", which it joined, has ended");
+                self.kill_group(other);
+            }
+        }
     }
 
     pub(super) fn report_out_of_memory(&mut self, id: WorkloadId) {

@@ -10,7 +10,7 @@
 mod host;
 mod terminal;
 
-use crate::config::{Config, Limit, WorkloadId};
+use crate::config::{Config, Limit, Spaces, WorkloadId};
 use crate::init::signals;
 use crate::sandbox::{self, ChildStdio, Conditions, Launched, PlanSpace, Reported};
 use crate::sys::cell::TakeOnce;
@@ -109,7 +109,8 @@ impl<'c> Foreground<'c> {
                 error!("cannot watch for signals: ", errno);
                 FAILED
             })?;
-        let conditions = Conditions { keeps_groups: host.keeps_groups, foreground: true, notify: false };
+        let keeps_groups = host.keeps_groups;
+        let conditions = Conditions { keeps_groups, foreground: true, ..Conditions::default() };
         let launched = launch(config, id, terminal.as_ref(), conditions, space);
         let Launched { pid, report } = launched.map_err(|failure| {
             error!(name(config, id), ": ", failure.shown(config, id));
@@ -195,7 +196,7 @@ impl<'c> Foreground<'c> {
     /// that would end any other program ends this one too, by SIGKILL.
     fn forward(&mut self, signal: u8) {
         let ends = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM].contains(&signal.into());
-        let first = self.config.workload(self.id).is_some_and(|it| !it.privileged && !it.host_pid);
+        let first = self.config.workload(self.id).is_some_and(|it| !it.host.has(Spaces::PID));
         if ends {
             self.asked = Some(signal);
         }

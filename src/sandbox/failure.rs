@@ -51,6 +51,8 @@ operations! {
     Sys "use the machine's /sys as its own"
     Descriptors "open what its start needs"
     Clone "make its process in its namespaces and cgroup"
+    Time "set clocks of its own"
+    Join "share namespaces of \x01"
     Users "map the ids of its user namespace"
     VolumeUsers "make \x01 a volume it may write to"
     // The child's half.
@@ -108,6 +110,10 @@ remedies! {
     DeviceGuard EINVAL "this kernel has no device programs (CONFIG_CGROUP_BPF)"
     DeviceGuard ENOSYS "this kernel has no device programs (CONFIG_CGROUP_BPF)"
     Clone EAGAIN "its pids limit is reached"
+    Time EINVAL "this kernel has no time namespaces (CONFIG_TIME_NS)"
+    Join EAGAIN "that workload does not run"
+    Join EINVAL "the config has no such workload to join"
+    Join ESRCH "that workload does not run"
     Clone EINVAL "this kernel lacks one of the namespaces"
     Clone ENOSPC "a limit in /proc/sys/user is reached"
     Clone EBUSY "its cgroup has cgroups of its own below it"
@@ -156,7 +162,8 @@ impl Failure {
 
     /// Whether the same start may work later without anybody changing anything.
     pub fn transient(self) -> bool {
-        is_transient(self.errno)
+        // What it joins may be there later.
+        is_transient(self.errno) || (self.what == What::Join && self.errno == Errno::ESRCH)
     }
 
     /// What a shell would exit with: 127 where the command is not there, 126
@@ -241,6 +248,10 @@ impl<'c> Shown<'c> {
             }
             (What::Limit, _) => return Limit::ALL.get(index).map_or(b"?", |limit| limit.name()),
             (What::Hostname | What::Cgroup, _) => config.c_str(workload.name),
+            (What::Join, _) => workload
+                .join
+                .and_then(|id| config.workload(id))
+                .map_or(c"a workload", |joined| config.c_str(joined.name)),
             (What::Directory, _) => workload.directory.map_or(c"/", |path| config.c_str(path)),
             _ => command(config, workload),
         };

@@ -15,6 +15,7 @@
 //! that is left out in silence. docs/sandbox.md lists the system calls in order,
 //! each with its reason.
 
+mod birth;
 mod child;
 mod dev;
 pub mod device_filter;

@@ -17,7 +17,7 @@
 //! - signals are let in late, so that one which comes early meets the program;
 //! - the seccomp filter is last, because the child would have to ask it too.
 
-use crate::config::{Base, Config, Limit, Network, Root, User, Workload};
+use crate::config::{Base, Config, Limit, Network, Root, Spaces, User, Workload};
 use crate::limits;
 use heapless::Vec;
 
@@ -104,10 +104,12 @@ pub const FILES: u64 = 256;
 pub struct Namespaces {
     /// Users, and with them the rights in all the others.
     pub users: bool,
-    /// Mounts, hostname and System V IPC: all or none.
-    pub own_view: bool,
+    pub mount: bool,
+    pub uts: bool,
+    pub ipc: bool,
     pub pid: bool,
     pub network: bool,
+    pub time: bool,
 }
 
 pub struct Plan {
@@ -140,22 +142,26 @@ pub struct Circumstances {
 /// `None`: more volumes than [`limits::WORKLOAD_VOLUMES`].
 pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) -> Option<Plan> {
     let walls = !workload.privileged;
+    let own = |space| walls && !workload.host.has(space) && !workload.joined.has(space);
     let namespaces = Namespaces {
-        users: range(workload).is_some(),
-        own_view: walls,
-        pid: walls && !workload.host_pid,
-        network: walls && workload.network == Network::None,
+        users: range(workload).is_some() && workload.join.is_none(),
+        mount: walls,
+        uts: own(Spaces::UTS),
+        ipc: own(Spaces::IPC),
+        pid: own(Spaces::PID),
+        network: own(Spaces::NETWORK) && workload.network == Network::None,
+        time: own(Spaces::TIME),
     };
     let mut steps = Vec::new();
     let mut add = |wanted: bool, step: Step| !wanted || steps.push(step).is_ok();
     let ids = ids(workload);
 
     let mut fits = add(true, Step::Wait)
-        && add(namespaces.users, Step::NamespaceRoot)
+        && add(range(workload).is_some(), Step::NamespaceRoot)
         && add(true, Step::Session)
         && add(walls && ids.is_some_and(|(uid, _)| uid == 0), Step::NotDumpable)
-        && add(walls && circumstances.cgroup, Step::CgroupNamespace)
-        && add(namespaces.own_view, Step::Hostname)
+        && add(own(Spaces::CGROUP) && circumstances.cgroup, Step::CgroupNamespace)
+        && add(namespaces.uts, Step::Hostname)
         && add(namespaces.network, Step::Loopback)
         && add(walls, Step::PrivateMounts)
         && add(walls, Step::Root)
@@ -219,10 +225,11 @@ pub fn machine_ids(workload: &Workload) -> Option<(u32, u32)> {
     }
 }
 
-/// The machine's id that 0 is in the workload's own user namespace; `None`: it has none.
+/// The machine's id that 0 is in the user namespace of its own, or of the workload that it
+/// joins; `None`: it is in the machine's.
 pub fn range(workload: &Workload) -> Option<u32> {
     match workload.user {
-        User::Auto { first } if !workload.privileged && !workload.host_users => Some(first),
+        User::Auto { first } if !workload.privileged && !workload.host.has(Spaces::USER) => Some(first),
         _ => None,
     }
 }

@@ -34,7 +34,8 @@ pub(super) fn settle(
     trees: Option<&Trees>,
 ) -> Result<(), Failure> {
     if let (Some(first), Some(trees)) = (plan::range(workload), trees) {
-        let users = map_users(pid, first).map_err(|errno| Failure::new(What::Users, errno))?;
+        let users = if workload.join.is_none() { map_users(pid, first) } else { users_of(pid) };
+        let users = users.map_err(|errno| Failure::new(What::Users, errno))?;
         map_trees(config, workload, trees, users.borrow(), first)?;
     }
     for setting in config.settings(workload.limits) {
@@ -85,7 +86,12 @@ fn map_users(pid: u32, first: u32) -> Result<OwnedFd, Errno> {
     put!(line, "0 ", first, " ", RANGE);
     fs::write_file(process.borrow(), c"uid_map", line.as_bytes())?;
     fs::write_file(process.borrow(), c"gid_map", line.as_bytes())?;
-    fs::open(process.borrow(), c"ns/user", Open::READ)
+    users_of(pid)
+}
+
+/// The one that it has joined.
+fn users_of(pid: u32) -> Result<OwnedFd, Errno> {
+    fs::open(open_process(pid)?.borrow(), c"ns/user", Open::READ)
 }
 
 fn map_trees(

@@ -1,5 +1,6 @@
 //! The parent's half of a start: open, clone, hand over. It never waits.
 
+use super::birth::{Birth, joined, namespaces};
 use super::dev::Dev;
 use super::device_filter::{self, Rule};
 use super::failure::{self, Failure, REPORT, What};
@@ -7,10 +8,9 @@ use super::trees::Trees;
 use super::{child, environment, landlock, plan, ports, seccomp, settle};
 use crate::cgroup;
 use crate::config::{Config, Workload, WorkloadId};
-use crate::sys::bpf::{self, Kind};
+use crate::sys::bpf::Kind;
 use crate::sys::landlock::Handled;
-use crate::sys::process::{self, Cloned, Namespaces};
-use crate::sys::{self, BorrowedFd, Errno, OwnedFd, children, fs, io};
+use crate::sys::{self, BorrowedFd, Errno, OwnedFd, bpf, children, fs, io};
 use crate::warn;
 
 /// What starts have in common. Zero at first, so it lives in `.bss`.
@@ -61,6 +61,8 @@ pub struct Conditions {
     pub foreground: bool,
     /// Its socket of [`notify_path`](super::notify_path) is there.
     pub notify: bool,
+    /// The main process of the workload that it joins, if that runs.
+    pub joined: Option<u32>,
 }
 
 /// What the child waits for: any byte.
@@ -136,35 +138,42 @@ pub fn spawn(
         ready = Some((copy, number));
     }
 
-    let cloned = process::clone(namespaces(plan.namespaces), cgroup.as_ref().map(OwnedFd::borrow));
-    match cloned.map_err(fail(What::Clone))? {
-        Cloned::Parent(pid) => {
-            let settled = settle::settle(pid, config, workload, trees.as_ref())
-                .and_then(|()| io::write(report.borrow(), GO).map(drop).map_err(fail(What::Descriptors)));
-            if let Err(failure) = settled {
-                // It waits, and will never be a workload. Whoever reaps orphans reaps it.
-                let _ = children::kill(pid, libc::SIGKILL as u8);
-                return Err(failure);
-            }
-            Ok(Launched { pid, report })
+    if workload.join.is_some_and(|other| config.workload(other).is_none()) {
+        return Err(Failure::new(What::Join, Errno::EINVAL));
+    }
+    let new = Birth {
+        namespaces: namespaces(plan.namespaces),
+        time: plan.namespaces.time,
+        join: workload.join.map(|_| (conditions.joined, joined(workload))),
+        cgroup: cgroup.as_ref().map(OwnedFd::borrow),
+    };
+    let pid = new.bear(&|| {
+        // Or the parent's end would still be open when the parent is gone.
+        drop(OwnedFd::from_number(report.borrow().number()));
+        let start = child::Start {
+            config,
+            workload,
+            trees: trees.as_ref(),
+            has_cgroup: cgroup.is_some(),
+            stdio: [stdin.number(), stdout.number(), stderr.number()],
+            environment: &space.environment,
+            filter: space.filter.instructions(),
+            handled,
+            reporter: reporter.borrow(),
+            ready: ready.as_ref().map(|(fd, number)| (fd.borrow(), *number)),
+        };
+        child::run(&plan.steps, &start)
+    })?;
+    let settled = settle::settle(pid, config, workload, trees.as_ref())
+        .and_then(|()| io::write(report.borrow(), GO).map(drop).map_err(fail(What::Descriptors)));
+    match settled {
+        // If it was killed meanwhile, by its memory limit, then its exit says so.
+        Err(failure) if failure.errno != Errno::ESRCH => {
+            // It waits, and will never be a workload. Whoever reaps orphans reaps it.
+            let _ = children::kill(pid, libc::SIGKILL as u8);
+            Err(failure)
         }
-        Cloned::Child => {
-            // Or the parent's end would still be open when the parent is gone.
-            drop(report);
-            let start = child::Start {
-                config,
-                workload,
-                trees: trees.as_ref(),
-                has_cgroup: cgroup.is_some(),
-                stdio: [stdin.number(), stdout.number(), stderr.number()],
-                environment: &space.environment,
-                filter: space.filter.instructions(),
-                handled,
-                reporter: reporter.borrow(),
-                ready: ready.as_ref().map(|(fd, number)| (fd.borrow(), *number)),
-            };
-            child::run(&plan.steps, &start)
-        }
+        _ => Ok(Launched { pid, report }),
     }
 }
 
@@ -246,14 +255,6 @@ fn enter_cgroup(
         cgroup::Problem::Directory(errno) => Failure::new(What::Cgroup, errno),
         cgroup::Problem::Limit { limit, errno } => Failure { what: What::Limit, index: limit as u16, errno },
     })
-}
-
-fn namespaces(wanted: plan::Namespaces) -> Namespaces {
-    let when = |wanted: bool, flags: Namespaces| if wanted { flags } else { Namespaces::NONE };
-    when(wanted.users, Namespaces::USER)
-        | when(wanted.own_view, Namespaces::MOUNT | Namespaces::UTS | Namespaces::IPC)
-        | when(wanted.pid, Namespaces::PID)
-        | when(wanted.network, Namespaces::NETWORK)
 }
 
 /// A descriptor that is not among 0 to 2, where the child would overwrite it

@@ -9,7 +9,7 @@
 use super::dev::Dev;
 use super::failure::{self, Failure, What};
 use super::views;
-use crate::config::{Config, Network, Root, Volume, VolumeSource, Workload};
+use crate::config::{Config, Network, Root, Spaces, Volume, VolumeSource, Workload};
 use crate::limits;
 use crate::sys::fs::{self, NodeKind, Open};
 use crate::sys::mount::{self, Attributes, Depth};
@@ -57,7 +57,7 @@ impl Trees {
             Network::None => None,
             Network::Host => machine_sys().map_err(fail(What::Sys))?,
         };
-        let proc = workload.host_pid.then(|| machine_proc(workload));
+        let proc = workload.host.has(Spaces::PID).then(|| machine_proc(workload));
         let proc = proc.transpose().map_err(fail(What::Proc))?;
         let dev = Dev::open(config, workload)?;
         let notify = match notify {

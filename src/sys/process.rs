@@ -27,6 +27,8 @@ impl Namespaces {
     pub const PID: Self = Namespaces(libc::CLONE_NEWPID as u32);
     pub const NETWORK: Self = Namespaces(libc::CLONE_NEWNET as u32);
     pub const USER: Self = Namespaces(libc::CLONE_NEWUSER as u32);
+    /// Linux 5.6; ARM has none before 6.14. Not for [`clone`]: its clocks could not be set any more.
+    pub const TIME: Self = Namespaces(0x80);
 }
 
 impl BitOr for Namespaces {
@@ -42,6 +44,15 @@ pub enum Cloned {
     Child,
 }
 
+/// Whose child [`clone`] makes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Parent {
+    Caller = 0,
+    /// The caller's own parent (CLONE_PARENT), which also gets the signal that it gets of the caller.
+    OfCaller = libc::CLONE_PARENT as u64,
+}
+
 /// clone3(2), Linux 5.3: a child with a copy of this memory, in new namespaces
 /// and, from its first instruction on, in `cgroup` (CLONE_INTO_CGROUP, 5.7).
 /// Signal handlers are not inherited (CLONE_CLEAR_SIGHAND, 5.5); the signal mask
@@ -49,7 +60,7 @@ pub enum Cloned {
 ///
 /// EAGAIN: a pids limit. ENOSPC: too many namespaces. EBUSY: `cgroup` hands out
 /// controllers to children of its own. ENOMEM also: the pid namespace is dying.
-pub fn clone(namespaces: Namespaces, cgroup: Option<BorrowedFd>) -> Result<Cloned, Errno> {
+pub fn clone(namespaces: Namespaces, parent: Parent, cgroup: Option<BorrowedFd>) -> Result<Cloned, Errno> {
     const CLEAR_SIGHAND: u64 = 0x1_0000_0000;
     const INTO_CGROUP: u64 = 0x2_0000_0000;
     /// struct clone_args, version 2 (Linux 5.7).
@@ -68,11 +79,14 @@ pub fn clone(namespaces: Namespaces, cgroup: Option<BorrowedFd>) -> Result<Clone
         cgroup: u64,
     }
     let arguments = CloneArgs {
-        flags: u64::from(namespaces.0) | CLEAR_SIGHAND | if cgroup.is_some() { INTO_CGROUP } else { 0 },
+        flags: u64::from(namespaces.0)
+            | parent as u64
+            | CLEAR_SIGHAND
+            | if cgroup.is_some() { INTO_CGROUP } else { 0 },
         pidfd: 0,
         child_tid: 0,
         parent_tid: 0,
-        exit_signal: libc::SIGCHLD as u64,
+        exit_signal: if parent == Parent::Caller { libc::SIGCHLD as u64 } else { 0 },
         stack: 0,
         stack_size: 0,
         tls: 0,
@@ -92,7 +106,7 @@ pub fn unshare(namespaces: Namespaces) -> Result<(), Errno> {
     unsafe { call!(unshare, namespaces.0) }.map(drop)
 }
 
-/// A descriptor that stands for a process. pidfd_open(2), Linux 5.3.
+/// A descriptor that stands for a process. pidfd_open(2), Linux 5.3. ESRCH: it has ended.
 pub fn open(pid: u32) -> Result<OwnedFd, Errno> {
     // SAFETY: no pointers.
     unsafe { call!(pidfd_open, pid, 0) }.map(OwnedFd::from_return)

@@ -184,6 +184,44 @@ fn the_walls_are_those_of_a_machine_for_root_and_for_an_ordinary_user() -> Resul
 }
 
 #[test]
+fn each_namespace_is_shared_only_by_who_asks_for_it() -> Result<()> {
+    let place = place!();
+    let script = "for space in cgroup ipc mnt net pid time user uts; do \
+         echo $space=$(busybox readlink /proc/self/ns/$space); done; \
+         echo hostname=$(busybox hostname); echo up=$(busybox cut -d. -f1 /proc/uptime)";
+    let spaces = ["cgroup", "ipc", "net", "pid", "time", "user", "uts"];
+    let is_ours = |seen: &corm_native_tests::Outcome, space: &str| {
+        let ours = fs::read_link(format!("/proc/self/ns/{space}")).expect("a Linux has this");
+        seen.value(space) == ours.to_string_lossy()
+    };
+    // Nobody has a cgroup of his own on a host without cgroup v2.
+    let unified = fs::exists("/sys/fs/cgroup/cgroup.controllers")?;
+    let own = |space: &str| space != "time" && (space != "cgroup" || unified);
+    for shared in spaces {
+        let key = if shared == "net" { "network" } else { shared };
+        let (word, expected) = if shared == "time" { ("own", false) } else { ("host", true) };
+        let set = format!("namespaces.{key} = {word:?}");
+        let seen = finish(&mut place.script_as(Who::Root, &["--set", &set], script))?;
+        assert_eq!(seen.status, 0, "{set}: {}", seen.err);
+        for space in spaces {
+            let expected = if space == shared { expected } else { !own(space) };
+            assert_eq!(is_ours(&seen, space), expected, "{space} with {set}");
+        }
+        assert!(!is_ours(&seen, "mnt"));
+        let ours = fs::read_to_string("/proc/sys/kernel/hostname")?;
+        assert_eq!(seen.value("hostname") == ours.trim(), shared == "uts", "{set}");
+        // Its clocks begin with it: this machine's have run for longer than a start takes.
+        let up: u64 = seen.value("up").parse()?;
+        let ours = fs::read_to_string("/proc/uptime")?;
+        let ours: u64 = ours.split('.').next().context("an uptime is a number")?.parse()?;
+        assert_eq!(up <= ours / 2, shared == "time", "{set}: {up} of {ours}");
+    }
+    let mount = finish(&mut place.script_as(Who::Root, &["--set", "namespaces.mount = \"host\""], script))?;
+    assert!(mount.err.contains("`mount` cannot be shared"), "{}", mount.err);
+    Ok(())
+}
+
+#[test]
 fn it_takes_its_place_in_a_pipeline() -> Result<()> {
     let place = place!();
     for who in Who::BOTH {

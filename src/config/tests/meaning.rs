@@ -99,7 +99,7 @@ file-size = "1G"
     assert_eq!(web.backoff, Backoff { first: 1000, most: 60_000, reset: 3_600_000, ..Backoff::DEFAULT });
     assert_eq!(config.edges(web.after), [WorkloadId(0)]);
     assert_eq!(web.stop, Stop { signals: 37, timeout: 500 });
-    assert!(web.critical && web.early && !web.privileged && web.host_pid);
+    assert!(web.critical && web.early && !web.privileged && web.host.has(Spaces::PID));
     assert_eq!(web.network, Network::Host);
     let Stdio::Devices { stdin, stdout, stderr } = web.stdio else { panic!() };
     assert_eq!((text(stdin), text(stdout), text(stderr)), ("/dev/null", "/dev/ttyS1", "/dev/null"));
@@ -284,7 +284,7 @@ fn a_workload_that_says_nothing_is_walled_in() {
         (web.root, web.network, web.stdio, web.restart),
         (Root::Scratch, Network::None, Stdio::Log, Restart::Always)
     );
-    assert!(!web.privileged && !web.host_pid && !web.critical && !web.early);
+    assert!(!web.privileged && !web.host.has(Spaces::PID) && !web.critical && !web.early);
     assert_eq!((web.backoff, web.stop), (Backoff::DEFAULT, Stop::DEFAULT));
     let limits: Vec<_> = config.settings(web.limits).iter().map(|it| (it.limit, it.value)).collect();
     assert_eq!(limits, [(Limit::OomGroup, 1), (Limit::Pids, 512), (Limit::Core, 0), (Limit::Files, 1024)]);
@@ -300,7 +300,10 @@ fn a_privileged_workload_is_what_it_gets() {
     let [a, b] = config.workloads.as_slice() else { panic!() };
     assert!(matches!(a.root, Root::Directory(path) if config.bytes(path) == b"/"));
     assert_eq!(a.seccomp.base, Base::Off);
-    assert_eq!((a.network, a.host_pid, a.user), (Network::Host, true, User::Ids { uid: 0, gid: 0 }));
+    assert_eq!(
+        (a.network, a.host.has(Spaces::PID), a.user),
+        (Network::Host, true, User::Ids { uid: 0, gid: 0 })
+    );
     assert_eq!(b.user, User::Ids { uid: 5, gid: 5 });
 }
 

@@ -1,6 +1,7 @@
 use super::super::environment;
 use super::super::plan::{Circumstances, Namespaces, Plan, Step, ids, machine_ids, plan, range};
 use super::{FIRST, config};
+use crate::config::WorkloadId;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
@@ -40,7 +41,10 @@ const PLAIN: &str = r#"
 fn a_workload_that_says_nothing_gets_every_wall_in_this_order() {
     use Step::*;
     let plan = planned(PLAIN);
-    assert_eq!(plan.namespaces, Namespaces { users: true, own_view: true, pid: true, network: true });
+    assert_eq!(
+        plan.namespaces,
+        Namespaces { users: true, mount: true, uts: true, ipc: true, pid: true, network: true, time: false }
+    );
     assert_eq!(
         plan.steps.as_slice(),
         [
@@ -154,7 +158,18 @@ fn a_privileged_workload_keeps_everything_but_still_has_its_own_session_and_clea
         privileged = true
         "#,
     );
-    assert_eq!(plan.namespaces, Namespaces { users: false, own_view: false, pid: false, network: false });
+    assert_eq!(
+        plan.namespaces,
+        Namespaces {
+            users: false,
+            mount: false,
+            uts: false,
+            ipc: false,
+            pid: false,
+            network: false,
+            time: false
+        }
+    );
     assert_eq!(
         plan.steps.as_slice(),
         [Wait, Session, Stdio, Umask, CloseOnExec, Directory, Signals, Execute]
@@ -171,7 +186,10 @@ fn doors_open_one_by_one() {
         namespaces = { pid = "host" }
         "#,
     );
-    assert_eq!(shared_pids.namespaces, Namespaces { users: true, own_view: true, pid: false, network: true });
+    assert_eq!(
+        shared_pids.namespaces,
+        Namespaces { users: true, mount: true, uts: true, ipc: true, pid: false, network: true, time: false }
+    );
     assert!(shared_pids.steps.contains(&Step::Proc));
     let shared_network = planned(
         r#"
@@ -183,7 +201,7 @@ fn doors_open_one_by_one() {
     );
     assert_eq!(
         shared_network.namespaces,
-        Namespaces { users: true, own_view: true, pid: true, network: false }
+        Namespaces { users: true, mount: true, uts: true, ipc: true, pid: true, network: false, time: false }
     );
     assert!(!shared_network.steps.contains(&Step::Loopback));
 }
@@ -206,6 +224,55 @@ fn ids_of_its_own_are_mapped_before_anything_is_made() {
     assert!(!steps.contains(&Step::NamespaceRoot) && steps.contains(&Step::Wait));
     let (none, plain, same, _) = of("user = \"7:8\"\n");
     assert_eq!((none, plain, same), (None, Some((7, 8)), Some((7, 8))));
+}
+
+#[test]
+fn each_namespace_is_shared_by_itself() {
+    let of = |namespaces: &str| {
+        let plan = planned(&std::format!("{PLAIN}namespaces = {{ {namespaces} }}\n"));
+        let Namespaces { users, mount, uts, ipc, pid, network, time } = plan.namespaces;
+        let cgroup = plan.steps.contains(&Step::CgroupNamespace);
+        assert!(mount && uts == plan.steps.contains(&Step::Hostname));
+        assert_eq!(network, plan.steps.contains(&Step::Loopback));
+        [users, uts, ipc, pid, network, cgroup, time]
+    };
+    let own = [true, true, true, true, true, true, false];
+    for (index, name) in ["user", "uts", "ipc", "pid", "network", "cgroup"].iter().enumerate() {
+        let mut expected = own;
+        expected[index] = false;
+        assert_eq!(of(&std::format!("{name} = \"host\"")), expected, "{name}");
+        assert_eq!(of(&std::format!("{name} = \"own\"")), own, "{name}");
+    }
+    assert_eq!(of("time = \"own\""), [true; 7]);
+    assert_eq!(of("time = \"host\", mount = \"own\""), own);
+}
+
+#[test]
+fn who_joins_is_born_into_what_is_there() {
+    const POD: &str = r#"
+        [workload.b]
+        command = ["/bin/b"]
+        join = "a"
+        [workload.a]
+        command = ["/bin/a"]
+    "#;
+    let of = |more: &str, of_a: &str| {
+        let config = config(&std::format!("{}{of_a}", POD.replace("join", &std::format!("{more}\njoin"))));
+        let [b, a] = [0, 1].map(|id| *config.workload(WorkloadId(id)).unwrap());
+        assert_eq!((b.join, b.user), (Some(WorkloadId(1)), a.user));
+        assert_eq!((range(&b), ids(&b), machine_ids(&b)), (range(&a), ids(&a), machine_ids(&a)));
+        assert!(config.edges(b.after).contains(&WorkloadId(1)), "it starts after the one it joins");
+        let plan = plan(&config, &b, ON_A_MACHINE).unwrap();
+        assert_eq!(plan.steps.contains(&Step::NamespaceRoot), range(&b).is_some());
+        let Namespaces { users, mount, uts, ipc, pid, network, .. } = plan.namespaces;
+        assert!(!users && mount && pid);
+        [uts, ipc, network]
+    };
+    assert_eq!(of("", ""), [false, false, false]);
+    assert_eq!(of("namespaces = { ipc = \"own\" }", ""), [false, true, false]);
+    assert_eq!(of("network.mode = \"none\"", ""), [false, false, true]);
+    assert_eq!(of("", "user = 7"), [false, false, false]);
+    assert_eq!(of("", "namespaces.user = \"host\""), [false, false, false]);
 }
 
 #[test]
