@@ -153,8 +153,6 @@ pub(super) struct World {
     status: Option<u8>,
     rescue_due: bool,
     pub launches: usize,
-    /// Things that have happened, and that the supervisor was told.
-    pub happened: usize,
 }
 
 impl World {
@@ -193,7 +191,6 @@ impl World {
             status: None,
             rescue_due: false,
             launches: 0,
-            happened: 0,
         }
     }
 
@@ -271,7 +268,6 @@ impl World {
 /// The kernel and the people.
 impl World {
     fn happens(&mut self, happening: Happening) {
-        self.happened += 1;
         match happening {
             Happening::Told(event) => {
                 self.told(event);

@@ -577,8 +577,9 @@ fn it_works_inside_itself_and_inside_unshare_and_on_a_read_only_root() -> Result
     let root = root.to_str().context("our path is text")?;
     for who in Who::BOTH {
         let inner = "/bin/corm run --root / inner -- /bin/sh -c 'echo $(busybox hostname); exit 5'; exit $?";
-        // Nobody may mount a /proc where only a part of one is to be seen.
-        let options = ["--set", "security.seccomp = \"off\"", "--set", "security.masks = \"off\""];
+        // Nobody may mount a /proc where only a part of one is to be seen, nor anything under Landlock.
+        let off = ["security.seccomp = \"off\"", "security.masks = \"off\"", "security.landlock = \"off\""];
+        let options = off.map(|setting| ["--set", setting]).concat();
         let outcome = finish(&mut place.script_as(who, &options, inner))?;
         assert_eq!((outcome.status, outcome.out.as_str()), (5, "inner\n"), "{who:?}: {}", outcome.err);
 
