@@ -20,6 +20,7 @@ mod dev;
 pub mod device_filter;
 mod environment;
 mod failure;
+pub mod image;
 pub mod plan;
 mod rescue;
 pub mod seccomp;
@@ -32,5 +33,6 @@ mod views;
 
 pub use dev::{DevFailure, prepare_dev};
 pub use failure::{Failure, Shown, What, is_transient};
+pub use image::image_kind;
 pub use rescue::spawn_rescue;
 pub use spawn::{ChildStdio, Conditions, Launched, PlanSpace, Reported, read_report, spawn};

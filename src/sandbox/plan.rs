@@ -40,6 +40,8 @@ pub enum Step {
     PrivateMounts,
     /// The root's tree is attached and entered.
     Root,
+    /// A filesystem in memory is put above it.
+    Overlay,
     /// `scratch`: the program's file is attached where the command names it.
     Program,
     /// The minimal /dev is attached.
@@ -146,6 +148,7 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         && add(namespaces.network, Step::Loopback)
         && add(walls, Step::PrivateMounts)
         && add(walls, Step::Root)
+        && add(walls && workload.overlay > 0, Step::Overlay)
         && add(walls && workload.root == Root::Scratch, Step::Program)
         && add(walls, Step::Devices)
         && add(walls && circumstances.device_files, Step::DeviceFiles)
