@@ -113,7 +113,7 @@ fn load_filesystems(config: &Config) {
     if !wanted.is_empty()
         && let Some(modules) = Modules::open()
     {
-        modules.load(false, &mut wanted.into_iter());
+        modules.load(false, &mut wanted.iter().copied());
     }
 }
 

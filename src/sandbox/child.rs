@@ -76,7 +76,7 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             mount::move_to(root, BorrowedFd::CWD, c"/")?;
             fs::change_directory_to(root)
         }
-        Step::Overlay => overlay(start),
+        Step::OverlaidRoot => overlay(start),
         Step::Program => {
             let program = start.trees.and_then(|trees| trees.program.as_ref()).ok_or(Errno::EBADF)?;
             let path = failure::command(config, workload);
@@ -183,11 +183,11 @@ impl<'a> Start<'a> {
     }
 }
 
-/// Puts a filesystem in memory above the root, which becomes the lower layer of both.
+/// Attaches what comes of the root with a filesystem in memory above it, and enters it.
 ///
 /// A layer must be mounted in this namespace when the two are put together, and
-/// is kept apart from then on. So all are in one place for a moment, on top of
-/// the root that was just attached, and by names relative to it.
+/// is kept apart from then on. So all are in one place for a moment, which has
+/// nothing of the workload's in it, and go by names relative to that.
 fn overlay(start: &Start) -> Result<(), Errno> {
     let root = start.root()?;
     let mut size = Text::<32>::new();

@@ -290,7 +290,7 @@ fn what(step: Step) -> (What, u16) {
         Step::Loopback => What::Loopback,
         Step::PrivateMounts => What::PrivateMounts,
         Step::Root => What::AttachRoot,
-        Step::Overlay => What::Overlay,
+        Step::OverlaidRoot => What::Overlay,
         Step::Program => What::AttachProgram,
         Step::Proc => What::Proc,
         Step::Devices | Step::DeviceFiles => What::Dev,
