@@ -8,14 +8,17 @@
 use super::Found;
 use super::modules::Modules;
 use super::{filesystems, interfaces, prepare, stdio};
-use crate::config::{Config, Stdio};
+use crate::config::{Config, Root, Stdio, Workload};
 use crate::limits;
-use crate::sys::fs::{self, Open};
-use crate::sys::{BorrowedFd, clock, time};
+use crate::sandbox;
+use crate::sys::fs::{self, Follow, Open};
+use crate::sys::{BorrowedFd, Errno, clock, mount, time};
+use heapless::Vec;
 
 /// Whether there is anything for [`late`] to do.
 pub fn has_late_work(config: &Config) -> bool {
     !config.system.modules.is_empty()
+        || config.workloads.iter().any(|workload| has_filesystem(config, workload))
         || !config.interfaces.is_empty()
         || !config.mounts.is_empty()
         || config.system.exit_report.is_some()
@@ -33,6 +36,7 @@ pub fn late(config: &Config, found: &Found) -> u8 {
     let mut patience = Patience::new(Patience::SECONDS * 1000);
     interfaces::configure(config, &mut patience);
     let complete = filesystems::mount_all(config, &mut patience);
+    load_filesystems(config);
     patience.wait_for(&mut || has_stdio(config));
     u8::from(!complete)
 }
@@ -75,6 +79,41 @@ fn load_modules(config: &Config) {
         if *missing {
             prepare::write_sysctl(config, pair, false);
         }
+    }
+}
+
+/// Whether its root takes a filesystem that the kernel may have as a module.
+fn has_filesystem(config: &Config, workload: &Workload) -> bool {
+    let is_no_directory = |path| {
+        fs::stat(BorrowedFd::CWD, config.c_str(path), Follow::No).is_ok_and(|stat| !stat.is_directory())
+    };
+    workload.overlay > 0 || matches!(workload.root, Root::Directory(path) if is_no_directory(path))
+}
+
+/// What workloads' roots take, which nobody else would load: an appliance has no modprobe.
+fn load_filesystems(config: &Config) {
+    let lacks = |kind| matches!(mount::open_filesystem(kind), Err(Errno::ENODEV));
+    let mut wanted = Vec::<&[u8], 4>::new();
+    for workload in config.workloads.iter().filter(|workload| has_filesystem(config, workload)) {
+        let image = match workload.root {
+            Root::Directory(path) => sandbox::image_kind(config.c_str(path)),
+            Root::Scratch => None,
+        };
+        let overlay = Some(c"overlay").filter(|_| workload.overlay > 0);
+        for kind in [image, overlay].into_iter().flatten() {
+            if lacks(kind) && !wanted.contains(&kind.to_bytes()) {
+                // There are three that it can be.
+                let _ = wanted.push(kind.to_bytes());
+            }
+        }
+        if image.is_some() && !wanted.contains(&&b"loop"[..]) {
+            let _ = wanted.push(b"loop");
+        }
+    }
+    if !wanted.is_empty()
+        && let Some(modules) = Modules::open()
+    {
+        modules.load(false, &mut wanted.iter().copied());
     }
 }
 

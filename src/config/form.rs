@@ -47,6 +47,8 @@ forms! {{
     Weight INTEGER, "a weight|a whole number from 1 to 10000";
     Size INTEGER | TEXT, "a size|such as \"64M\": K, M, G or T, or a number of bytes";
     SizeOrMax INTEGER | TEXT, "a size|such as \"64M\": K, M, G or T, a number of bytes, or \"max\"";
+    Overlay INTEGER | TEXT, "an overlay|\"tmpfs\", or the size it may grow to, such as \"16M\"";
+    Mode TEXT, "access rights|as chmod(1) has them: \"750\" or \"1777\"";
     Duration TEXT, "a duration|such as \"500ms\", \"10s\", \"2m\" or \"1h\"";
     Wait TEXT, "a waiting time|such as \"500ms\", \"10s\" or \"2m\", from 10ms up";
     Cpu INTEGER | TEXT, "an amount of processor time|such as \"50%\", \"1.5\" or 2 processors";
@@ -72,7 +74,7 @@ forms! {{
     Path TEXT, "a path|absolute, without `//`, `.` and `..`, below 512 bytes";
     Device TEXT, "a device node|a path below /dev";
     Source TEXT, "a source|a path, or the name of a filesystem without a device";
-    RootDirectory TEXT, "a root|\"scratch\", or the absolute path of a directory";
+    RootDirectory TEXT, "a root|\"scratch\", or the absolute path of a directory or image";
     Granted TEXT, "a device|a path below /dev, with `:r` behind it if only to be read";
     Cpuset TEXT, "a list of numbers|such as \"0-1,3\"";
     Capability TEXT, "a capability|as capabilities(7) has it: \"net-bind-service\"";
@@ -110,7 +112,6 @@ forms! {{
     Poweroff TEXT, "poweroff reboot halt";
     Restart TEXT, "never on-failure always";
     Ready TEXT | TABLE, "started settled notify";
-    Overlay TEXT, "tmpfs";
     NetworkMode TEXT, "none host";
     Sharing TEXT, "own host";
 }}
@@ -185,7 +186,6 @@ impl Form {
             Form::Source => {
                 words(b"LABEL= UUID= PARTLABEL= PARTUUID=", b' ').any(|label| text.starts_with(label))
             }
-            Form::RootDirectory => text.ends_with(b".erofs") || text.ends_with(b".squashfs"),
             Form::Interface => text == b"dns",
             _ => false,
         }
@@ -197,6 +197,7 @@ impl Form {
             Form::CountOrMax | Form::SizeOrMax => b"max",
             Form::User => b"auto",
             Form::RootDirectory => b"scratch",
+            Form::Overlay => b"tmpfs",
             // No string has a NUL.
             _ => b"\0",
         }
@@ -205,13 +206,17 @@ impl Form {
     /// The number that a string stands for.
     #[inline(never)]
     pub fn number(self, text: &[u8]) -> Option<u64> {
-        let as_integer = matches!(self, Form::Size | Form::SizeOrMax | Form::Cpu | Form::Signal | Form::User);
+        let as_integer = matches!(
+            self,
+            Form::Size | Form::SizeOrMax | Form::Overlay | Form::Cpu | Form::Signal | Form::User
+        );
         if let (true, Some(integer)) = (as_integer, decimal(text)) {
             return self.whole(integer);
         }
         let number = match self {
-            Form::Size | Form::SizeOrMax => with_unit(text, b"K M G T", &[1 << 10; 4])?,
+            Form::Size | Form::SizeOrMax | Form::Overlay => with_unit(text, b"K M G T", &[1 << 10; 4])?,
             Form::Duration | Form::Wait => with_unit(text, b"ms s m h", &[1, 1000, 60, 60])?,
+            Form::Mode => octal(text)?,
             Form::Cpu => cpu(text)?,
             Form::Share if text.ends_with(b"%") => cpu(text)?,
             Form::IoPriority => with_level(text, b"none realtime best-effort idle")?,
@@ -245,8 +250,9 @@ impl Form {
             Form::Weight => (1, 10_000),
             Form::Descriptor => (3, 255),
             Form::TcpPort => (1, 65_535),
-            Form::Size => (1, i64::MAX as u64),
+            Form::Size | Form::Overlay => (1, i64::MAX as u64),
             Form::SizeOrMax => (0, i64::MAX as u64),
+            Form::Mode => (0, 0o7777),
             Form::Duration => (0, SHORT),
             Form::Wait => (10, SHORT),
             // The kernel takes no quota below a millisecond.
@@ -343,6 +349,15 @@ fn eat(text: &mut &[u8], byte: u8) -> bool {
 /// A whole decimal number, and nothing else.
 fn decimal(mut text: &[u8]) -> Option<u64> {
     take(&mut text).filter(|_| text.is_empty())
+}
+
+/// Three or four octal digits.
+fn octal(text: &[u8]) -> Option<u64> {
+    if !matches!(text.len(), 3 | 4) {
+        return None;
+    }
+    text.iter()
+        .try_fold(0, |number, digit| matches!(digit, b'0'..=b'7').then(|| number << 3 | u64::from(digit & 7)))
 }
 
 /// A number with one of these units, each of which is so many of the one before it.

@@ -171,6 +171,10 @@ impl Givens {
             SPECIAL => Root::Scratch,
             path => Root::Directory(Str::unpacked(path)),
         });
+        workload.overlay = match self.or(Key::Overlay, 0) {
+            SPECIAL => OVERLAY,
+            size => size,
+        };
         workload.user = match self.or(Key::User, if privileged { 0 } else { SPECIAL }) {
             SPECIAL => User::Auto { first },
             both => User::Ids { uid: (both >> 32) as u32, gid: both as u32 },
@@ -830,8 +834,9 @@ impl Reader<'_> {
 
     /// What the config says of a privileged workload is what it gets.
     fn take_down_walls(&mut self) {
-        const WALLS: [Key; 12] = [
+        const WALLS: [Key; 13] = [
             Key::RootDirectory,
+            Key::Overlay,
             Key::Volume,
             Key::NetworkMode,
             Key::MountNamespace,
@@ -911,9 +916,18 @@ impl Reader<'_> {
             let size = self.given.limit(Key::VolumeTmpfs, SPECIAL);
             let source = self.given.string(Key::VolumeSource);
             let writable = self.given.is(Key::VolumeWritable);
+            let mode = self.given.or(Key::VolumeMode, 0o700) as u16;
+            let owner = self.given.limit(Key::VolumeOwner, SPECIAL);
+            let is_given = |key| self.given.get(key).node != NOWHERE;
             let source = match (size, source) {
-                (Some(size), None) if self.given.get(Key::VolumeWritable).node == NOWHERE => {
-                    VolumeSource::Tmpfs { size }
+                (Some(size), None) if !is_given(Key::VolumeWritable) => VolumeSource::Tmpfs {
+                    size,
+                    mode,
+                    owner: owner.map(|both| ((both >> 32) as u32, both as u32)),
+                },
+                (None, Some(_)) if is_given(Key::VolumeMode) || is_given(Key::VolumeOwner) => {
+                    self.wrong(place, Wrong::NotOneVolume.into());
+                    continue;
                 }
                 (None, Some(source)) => VolumeSource::Directory { source, writable },
                 _ => {
@@ -924,7 +938,12 @@ impl Reader<'_> {
                     continue;
                 }
             };
-            if self.config.volumes.push(Volume { target, source }).is_err() {
+            if self
+                .config
+                .volumes
+                .push(Volume { target, source, exec: self.given.is(Key::VolumeExec) })
+                .is_err()
+            {
                 self.too_many(place, Wrong::Volumes, limits::VOLUMES);
                 break;
             }

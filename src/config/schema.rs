@@ -57,6 +57,7 @@ pub(super) enum Key {
     Gateway,
     Command,
     RootDirectory,
+    Overlay,
     User,
     Env,
     Directory,
@@ -154,11 +155,14 @@ pub(super) enum Key {
     VolumeTmpfs,
     VolumeSource,
     VolumeWritable,
+    VolumeExec,
+    VolumeMode,
+    VolumeOwner,
 }
 
 impl Key {
     /// How many there are.
-    pub const COUNT: usize = Key::VolumeWritable as usize + 1;
+    pub const COUNT: usize = Key::VolumeOwner as usize + 1;
 
     /// Is it a table whose keys are walked as soon as it is found?
     pub fn is_walked(self) -> bool {
@@ -268,10 +272,11 @@ sections! {
     }
     Volume "[workload.NAME.volumes.\"/path\"]" {
         "tmpfs" Size VolumeTmpfs, "An empty writable directory in memory, of at most this size.";
-        "source" Path VolumeSource, "A directory of the machine.";
+        "source" Path VolumeSource, "A directory or file of the machine.";
         "writable" Boolean VolumeWritable, "It may write there.";
-        "mode" Count NotYet, "Access rights of the tmpfs.";
-        "exec" Boolean NotYet, "It may execute what is there.";
+        "mode" Mode VolumeMode, "Access rights of the tmpfs.";
+        "owner" User VolumeOwner, "Whose the tmpfs is.";
+        "exec" Boolean VolumeExec, "It may execute what is there.";
     }
     Io "[workload.NAME.limits] io" {
         "device" Source IoDevice, "A block device, or where it is mounted.";
@@ -282,8 +287,8 @@ sections! {
     }
     Workload "[workload.NAME]" {
         "command" Command Command, "Program and arguments. The program is a path inside `root`.";
-        "root" RootDirectory RootDirectory, "A directory of the machine, seen read-only, or \"scratch\".";
-        "overlay" Overlay NotYet, "A tmpfs above `root` makes it writable.";
+        "root" RootDirectory RootDirectory, "A directory or image of the machine, seen read-only, or \"scratch\".";
+        "overlay" Overlay Overlay, "A tmpfs above `root` makes it writable.";
         "user" User User, "Whom it runs as: its own id, or these.";
         "env" Variables Env, "Environment variables.";
         "directory" Path Directory, "Working directory, inside `root`.";

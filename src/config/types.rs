@@ -254,6 +254,8 @@ pub struct Workload {
     /// Program and arguments; the program is an absolute path inside `root`.
     pub command: List<Str>,
     pub root: Root,
+    /// Bytes that it may write above its root, which is then writable; 0: it is not.
+    pub overlay: u64,
     pub user: User,
     /// The whole environment, besides PATH, HOME and CORM_WORKLOAD (which it may override).
     pub env: List<Pair>,
@@ -311,6 +313,7 @@ impl Workload {
         name: Str { at: 0, len: 0 },
         command: List::EMPTY,
         root: Root::Scratch,
+        overlay: 0,
         user: User::Auto { first: 0 },
         env: List::EMPTY,
         directory: None,
@@ -361,6 +364,8 @@ impl Spaces {
         self.0 & one.0 != 0
     }
 }
+/// What `overlay = "tmpfs"` may grow to, as [`Workload::overlay`].
+pub const OVERLAY: u64 = 64 << 20;
 
 /// Whether a set of capabilities has the one with this number.
 pub fn has(capabilities: u64, capability: u8) -> bool {
@@ -422,7 +427,8 @@ pub enum Refusal {
 pub enum Root {
     /// A tmpfs with only the command's own static binary in it.
     Scratch,
-    /// A read-only view of this directory of the machine; `/` for its own root.
+    /// A read-only view of this directory of the machine, `/` for its own root; or the
+    /// filesystem that is in this image or on this block device.
     Directory(Str),
 }
 
@@ -543,13 +549,15 @@ pub struct Volume {
     /// Where, an absolute path inside the root.
     pub target: Str,
     pub source: VolumeSource,
+    /// What is there may be executed.
+    pub exec: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum VolumeSource {
-    /// A writable tmpfs of this many bytes, nosuid, nodev, noexec, owned by the workload's user.
-    Tmpfs { size: u64 },
-    /// A directory of the machine, nosuid and nodev.
+    /// A writable tmpfs of this many bytes, owned by the workload's user if nobody is named.
+    Tmpfs { size: u64, mode: u16, owner: Option<(u32, u32)> },
+    /// A directory or file of the machine.
     Directory { source: Str, writable: bool },
 }
 

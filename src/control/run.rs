@@ -26,7 +26,7 @@ pub(super) const ARGUMENTS: Packed =
 enum Shape {
     /// As it is, if it is a number; otherwise as a string.
     Value,
-    /// A directory of this host; may be relative.
+    /// A directory or image of this host; may be relative.
     Directory,
     /// `NAME=VALUE`.
     Variable,
@@ -67,11 +67,11 @@ It gets the walls it would have on a machine that corm boots, ends when corm\n\
 does, and is not started again. As an ordinary user corm makes a user namespace.\n\
 \n\
   --config FILE       where NAME is described [/etc/corm.toml]\n\
-  --root DIR          its root, seen read-only [scratch: nothing but COMMAND's own file]\n\
+  --root DIR          its root, seen read-only, or an image [scratch: nothing but COMMAND's own file]\n\
   --user UID[:GID]    whom it runs as [auto]\n\
   --directory DIR     its working directory, inside its root [/]\n\
   --env NAME=VALUE    a variable of its environment, which is empty but for PATH and HOME\n\
-  --volume SRC:DST    show directory SRC of this host on DST; SRC:DST:rw lets it write there\n\
+  --volume SRC:DST    show SRC of this host on DST; SRC:DST:rw lets it write there\n\
   --tmpfs DST:SIZE    an empty writable directory in memory\n\
   --network MODE      none or host [none]\n\
   --memory SIZE       the memory it may hold, such as 64M\n\
@@ -270,16 +270,15 @@ fn split(bytes: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     Some((bytes.get(..place)?, bytes.get(place.saturating_add(1)..)?))
 }
 
-/// A directory as a config names it: from `/`, without links in it.
+/// A directory or file as a config names it: from `/`, without links in it.
 fn absolute<'b>(path: &CStr, buffer: &'b mut [u8; limits::PATH]) -> Result<&'b [u8], &'static str> {
     let why = |errno| match errno {
-        Errno::ENOENT => "there is no such directory",
-        Errno::ENOTDIR => "it is no directory",
+        Errno::ENOENT | Errno::ENOTDIR => "there is no such file or directory",
         _ => "it cannot be opened",
     };
-    let directory = fs::open(BorrowedFd::CWD, path, Open::PATH | Open::DIRECTORY).map_err(why)?;
+    let file = fs::open(BorrowedFd::CWD, path, Open::PATH).map_err(why)?;
     let mut link = Text::<64>::new();
-    put!(link, "/proc/self/fd/", directory.borrow().number().unsigned_abs());
+    put!(link, "/proc/self/fd/", file.borrow().number().unsigned_abs());
     let link = link.as_c_str().ok_or("too long")?;
     fs::read_link(BorrowedFd::CWD, link, buffer).map_err(|_| "corm needs /proc to find it")
 }

@@ -11,15 +11,15 @@ use super::environment::{self, Block};
 use super::failure;
 use super::landlock;
 use super::plan::{self, Step};
-use super::trees::Trees;
+use super::trees::{self, Trees};
 use super::{dev, settle, views};
 use crate::config::{Config, Limit, VolumeSource, Workload};
 use crate::limits;
 use crate::put;
-use crate::sys::fs::{self, Open};
+use crate::sys::fs::{self, Follow, Open};
 use crate::sys::interface::Stack;
 use crate::sys::landlock::Handled;
-use crate::sys::mount::{self, Flags};
+use crate::sys::mount::{self, Attributes, Flags};
 use crate::sys::process::{self, Pointers};
 use crate::sys::{BorrowedFd, Errno, credentials, event, fd, io, machine};
 use crate::text::Text;
@@ -82,6 +82,7 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             mount::move_to(root, BorrowedFd::CWD, c"/")?;
             fs::change_directory_to(root)
         }
+        Step::OverlaidRoot => overlay(start),
         Step::Program => {
             let program = start.trees.and_then(|trees| trees.program.as_ref()).ok_or(Errno::EBADF)?;
             let path = failure::command(config, workload);
@@ -199,6 +200,43 @@ impl<'a> Start<'a> {
     }
 }
 
+/// Attaches what comes of the root with a filesystem in memory above it, and enters it.
+///
+/// A layer must be mounted in this namespace when the two are put together, and
+/// is kept apart from then on. So all are in one place for a moment, which has
+/// nothing of the workload's in it, and go by names relative to that.
+fn overlay(start: &Start) -> Result<(), Errno> {
+    let root = start.root()?;
+    let mut size = Text::<32>::new();
+    put!(size, start.workload.overlay);
+    let attributes = Attributes::NO_SUID | Attributes::NO_DEV;
+    let size = Some((c"size", size.as_c_str().ok_or(Errno::E2BIG)?));
+    let space = trees::make(c"tmpfs", size, attributes)?;
+    let space = space.borrow();
+    // The root of the two is as the upper layer's.
+    let mode = fs::stat(root, c"", Follow::No)?.mode & 0o7777;
+    for (name, mode) in [(c"upper", mode), (c"work", 0o700), (c"lower", 0o700)] {
+        fs::make_directory(space, name, mode)?;
+    }
+    mount::move_to(space, BorrowedFd::CWD, c"/")?;
+    fs::change_directory_to(space)?;
+    mount::move_to(root, space, c"lower")?;
+    let both = mount::open_filesystem(c"overlay")?;
+    for (key, value) in [(c"lowerdir", c"lower"), (c"upperdir", c"upper"), (c"workdir", c"work")] {
+        mount::configure(both.borrow(), key, Some(value))?;
+    }
+    if plan::range(start.workload).is_some() {
+        // What it keeps of its own with files takes the machine's root otherwise.
+        mount::configure(both.borrow(), c"userxattr", None)?;
+    }
+    let both = mount::create_mount(both.borrow(), attributes)?;
+    mount::unmount(c".", mount::Unmount::Lazily)?;
+    mount::move_to(both.borrow(), BorrowedFd::CWD, c"/")?;
+    // From here on, this is the root.
+    both.borrow().duplicate_onto(root.number())?;
+    fs::change_directory_to(root)
+}
+
 /// mount(2) of a new filesystem on the current directory; nosuid and nodev.
 fn mount_here(kind: &CStr, flags: Flags, options: Option<&CStr>) -> Result<(), Errno> {
     mount::mount(Some(kind), c".", Some(kind), flags | Flags::NO_SUID | Flags::NO_DEV, options)
@@ -208,18 +246,30 @@ fn volume(index: u16, start: &Start) -> Result<(), Errno> {
     let volumes = start.config.volumes(start.workload.volumes);
     let volume = volumes.get(usize::from(index)).ok_or(Errno::EINVAL)?;
     let target = start.config.c_str(volume.target);
-    let place = fs::open_in_root(start.root()?, target, Open::PATH | Open::DIRECTORY | Open::NO_FOLLOW)?;
+    let place = |how| fs::open_in_root(start.root()?, target, Open::PATH | Open::NO_FOLLOW | how);
     match volume.source {
         VolumeSource::Directory { .. } => {
             let tree = start.trees()?.volumes.iter().find(|(of, _)| *of == index).ok_or(Errno::EBADF)?;
-            mount::move_to(tree.1.borrow(), place.borrow(), c"")
+            let tree = tree.1.borrow();
+            let is_directory = fs::stat(tree, c"", Follow::No)?.is_directory();
+            let place = place(if is_directory { Open::DIRECTORY } else { Open::PATH })?;
+            // Onto a file, and not onto a symlink, which could be one to it.
+            if !is_directory && !fs::stat(place.borrow(), c"", Follow::No)?.is_regular() {
+                return Err(Errno::ELOOP);
+            }
+            mount::move_to(tree, place.borrow(), c"")
         }
-        VolumeSource::Tmpfs { size } => {
-            let (uid, gid) = start.ids()?;
+        VolumeSource::Tmpfs { size, mode, owner } => {
+            let (uid, gid) = owner.map_or_else(|| start.ids(), Ok)?;
             let mut options = Text::<{ limits::PATH }>::new();
-            put!(options, "mode=700,size=", size, ",uid=", uid, ",gid=", gid);
-            fs::change_directory_to(place.borrow())?;
-            mount_here(c"tmpfs", Flags::NO_EXEC, options.as_c_str())
+            put!(options, "mode=");
+            for shift in [9, 6, 3, 0] {
+                put!(options, mode >> shift & 7);
+            }
+            put!(options, ",size=", size, ",uid=", uid, ",gid=", gid);
+            fs::change_directory_to(place(Open::DIRECTORY)?.borrow())?;
+            let access = if volume.exec { Flags::NONE } else { Flags::NO_EXEC };
+            mount_here(c"tmpfs", access, options.as_c_str())
         }
     }
 }

@@ -63,6 +63,7 @@ operations! {
     Loopback "turn its loopback interface on"
     PrivateMounts "keep its mounts to itself"
     AttachRoot "mount \x03 as its root"
+    Overlay "make \x03 writable by an overlay"
     AttachProgram "mount \x02 as its program"
     Proc "mount /proc in \x03"
     Dev "mount /dev in \x03"
@@ -119,7 +120,11 @@ remedies! {
     Clone EBUSY "its cgroup has cgroups of its own below it"
     Clone ENOSYS "corm needs Linux 5.15"
     VolumeUsers EINVAL "its filesystem cannot map ids: give the directory to the ids that `corm check` shows, use another filesystem, or name its `user`"
-    AttachRoot ENOTDIR "it must be a directory"
+    Root ENOTDIR "it must be a directory, an image or a block device"
+    Root EMEDIUMTYPE "it must have an erofs or squashfs filesystem"
+    Root ENODEV "its filesystem is neither in this kernel nor among its modules"
+    Overlay ENODEV "overlayfs is neither in this kernel nor among its modules"
+    Overlay EINVAL "this kernel cannot do it here: before Linux 5.19 not in a user namespace"
     Proc ENOENT "create the directories proc and dev there"
     Proc ENOTDIR "it must be a directory there, not a symlink"
     Proc ELOOP "it must be a directory there, not a symlink"
@@ -304,6 +309,7 @@ fn what(step: Step) -> (What, u16) {
         Step::Loopback => What::Loopback,
         Step::PrivateMounts => What::PrivateMounts,
         Step::Root => What::AttachRoot,
+        Step::OverlaidRoot => What::Overlay,
         Step::Program => What::AttachProgram,
         Step::Proc => What::Proc,
         Step::Devices | Step::DeviceFiles => What::Dev,

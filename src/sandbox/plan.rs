@@ -41,6 +41,8 @@ pub enum Step {
     PrivateMounts,
     /// The root's tree is attached and entered.
     Root,
+    /// ... below a filesystem in memory, and what comes of both.
+    OverlaidRoot,
     /// `scratch`: the program's file is attached where the command names it.
     Program,
     /// The minimal /dev is attached.
@@ -164,7 +166,8 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         && add(namespaces.uts, Step::Hostname)
         && add(namespaces.network, Step::Loopback)
         && add(walls, Step::PrivateMounts)
-        && add(walls, Step::Root)
+        && add(walls && workload.overlay == 0, Step::Root)
+        && add(walls && workload.overlay > 0, Step::OverlaidRoot)
         && add(walls && workload.root == Root::Scratch, Step::Program)
         && add(walls, Step::Devices)
         && add(walls && circumstances.device_files, Step::DeviceFiles)

@@ -8,7 +8,7 @@
 
 use super::dev::Dev;
 use super::failure::{self, Failure, What};
-use super::views;
+use super::{image, views};
 use crate::config::{Config, Network, Root, Spaces, Volume, VolumeSource, Workload};
 use crate::limits;
 use crate::sys::fs::{self, NodeKind, Open};
@@ -42,14 +42,25 @@ impl Trees {
     pub fn open(config: &Config, workload: &Workload, notify: bool) -> Result<Trees, Failure> {
         let fail = |what| move |errno| Failure::new(what, errno);
         let volumes = config.volumes(workload.volumes);
+        let mut trees = Vec::new();
+        for (volume, index) in volumes.iter().zip(0u16..) {
+            let VolumeSource::Directory { source, writable } = volume.source else { continue };
+            let write = if writable { Attributes::NONE } else { Attributes::READ_ONLY };
+            let execute = if volume.exec { Attributes::NONE } else { Attributes::NO_EXEC };
+            let tree = volume_tree(config.c_str(source), write | execute).map_err(|errno| Failure {
+                what: What::VolumeSource,
+                index,
+                errno,
+            })?;
+            // The plan has counted them.
+            let _ = trees.push((index, tree));
+        }
         let (root, program) = match workload.root {
-            Root::Directory(path) => {
-                (directory(config.c_str(path), Attributes::READ_ONLY).map_err(fail(What::Root))?, None)
-            }
+            Root::Directory(path) => (root(config.c_str(path)).map_err(fail(What::Root))?, None),
             Root::Scratch => {
                 let command = failure::command(config, workload);
                 let program = program(command).map_err(fail(What::Program))?;
-                let root = scratch(config, command, volumes).map_err(fail(What::ScratchRoot))?;
+                let root = scratch(config, command, volumes, &trees).map_err(fail(What::ScratchRoot))?;
                 (root, Some(program))
             }
         };
@@ -64,19 +75,7 @@ impl Trees {
             true => Some(socket(config, workload).map_err(fail(What::Notify))?),
             false => None,
         };
-        let mut trees = Trees { root, program, dev, proc, sys, notify, volumes: Vec::new() };
-        for (volume, index) in volumes.iter().zip(0u16..) {
-            let VolumeSource::Directory { source, writable } = volume.source else { continue };
-            let access = if writable { Attributes::NONE } else { Attributes::READ_ONLY };
-            let tree = directory(config.c_str(source), access).map_err(|errno| Failure {
-                what: What::VolumeSource,
-                index,
-                errno,
-            })?;
-            // The plan has counted them.
-            let _ = trees.volumes.push((index, tree));
-        }
-        Ok(trees)
+        Ok(Trees { root, program, dev, proc, sys, notify, volumes: trees })
     }
 }
 
@@ -86,7 +85,30 @@ impl Trees {
 /// No part of the path may be a symlink: it could lie in a volume that another
 /// workload writes to, and lead anywhere. So `path` is the only name it can have.
 fn directory(path: &CStr, more: Attributes) -> Result<OwnedFd, Errno> {
-    view(path, if path == c"/" { Depth::This } else { Depth::All }, more)
+    view(path, Open::DIRECTORY, if path == c"/" { Depth::This } else { Depth::All }, more)
+}
+
+/// A directory, an image or a block device as a root.
+fn root(path: &CStr) -> Result<OwnedFd, Errno> {
+    match directory(path, Attributes::READ_ONLY) {
+        Err(Errno::ENOTDIR) => image::open(path, tame()),
+        tree => tree,
+    }
+}
+
+/// A directory or a file. No device, socket or pipe: it would be a way to whoever has the other end.
+fn volume_tree(path: &CStr, more: Attributes) -> Result<OwnedFd, Errno> {
+    match directory(path, more) {
+        Err(Errno::ENOTDIR) => {
+            let tree = view(path, Open::PATH, Depth::This, more)?;
+            if fs::stat(tree.borrow(), c"", fs::Follow::No)?.is_regular() {
+                Ok(tree)
+            } else {
+                Err(Errno::ENOTDIR)
+            }
+        }
+        tree => tree,
+    }
 }
 
 /// A /proc of the machine's processes, which only the machine's root may make; to
@@ -102,14 +124,14 @@ fn machine_proc(workload: &Workload) -> Result<OwnedFd, Errno> {
 /// the network namespace that it was made in, and no other can be made for this one
 /// by a workload that has its own user namespace.
 fn machine_sys() -> Result<Option<OwnedFd>, Errno> {
-    match view(c"/sys", Depth::This, Attributes::READ_ONLY | Attributes::NO_EXEC) {
+    match view(c"/sys", Open::DIRECTORY, Depth::This, Attributes::READ_ONLY | Attributes::NO_EXEC) {
         Err(Errno::ENOENT) => Ok(None),
         tree => tree.map(Some),
     }
 }
 
-fn view(path: &CStr, mut depth: Depth, more: Attributes) -> Result<OwnedFd, Errno> {
-    let place = fs::open_without_links(path, Open::PATH | Open::DIRECTORY)?;
+fn view(path: &CStr, how: Open, mut depth: Depth, more: Attributes) -> Result<OwnedFd, Errno> {
+    let place = fs::open_without_links(path, Open::PATH | how)?;
     let tree = match mount::clone_tree(place.borrow(), c"", depth) {
         // In a user namespace the machine's mounts come together or not at all.
         Err(Errno::EINVAL) if depth == Depth::This => {
@@ -162,7 +184,12 @@ pub(super) fn make(
 
 /// A root with nothing in it but places to mount on. It needs no size limit:
 /// it is read-only before anybody but us can reach it.
-fn scratch(config: &Config, command: &CStr, volumes: &[Volume]) -> Result<OwnedFd, Errno> {
+fn scratch(
+    config: &Config,
+    command: &CStr,
+    volumes: &[Volume],
+    trees: &[(u16, OwnedFd)],
+) -> Result<OwnedFd, Errno> {
     let tree = memory(c"755", tame())?;
     let root = tree.borrow();
     for name in [c"proc", c"sys", c"dev"] {
@@ -170,10 +197,15 @@ fn scratch(config: &Config, command: &CStr, volumes: &[Volume]) -> Result<OwnedF
     }
     make_parents(root, command)?;
     fs::make_node(root, relative(command), NodeKind::Regular, 0o755)?;
-    for volume in volumes {
+    for (volume, index) in volumes.iter().zip(0u16..) {
         let target = config.c_str(volume.target);
         make_parents(root, target)?;
-        make_if_missing(root, relative(target))?;
+        match trees.iter().find(|(of, _)| *of == index) {
+            Some((_, tree)) if !fs::stat(tree.borrow(), c"", fs::Follow::No)?.is_directory() => {
+                fs::make_node(root, relative(target), NodeKind::Regular, 0o644)?;
+            }
+            _ => make_if_missing(root, relative(target))?,
+        }
     }
     mount::isolate(root, Depth::This, tame() | Attributes::READ_ONLY)?;
     Ok(tree)

@@ -75,6 +75,7 @@ known! {
     EALREADY "already in progress"
     ESTALE "stale file handle"
     EDQUOT "quota exceeded"
+    EMEDIUMTYPE "wrong medium type"
     EKEYREJECTED "key rejected"
     ENOKEY "required key not available"
     EBADMSG "bad message"

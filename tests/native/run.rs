@@ -44,7 +44,7 @@ fn what_cannot_be_started_is_told_apart() -> Result<()> {
         for (words, status, says) in [
             (&["--root", root, "--", "/bin/nothing"][..], 127, "cannot execute /bin/nothing"),
             (&["--root", root, "--", "/data/no-program"], 126, "is not executable"),
-            (&["--root", "/no/such/root", "--", "/bin/sh"], 64, "there is no such directory"),
+            (&["--root", "/no/such/root", "--", "/bin/sh"], 64, "there is no such file or directory"),
             (&["--root", root, "--memory", "many", "--", "/bin/sh"], 65, "`many` is not a size"),
             (&["--root", root, "--set", "limits.memroy=1", "--", "/bin/sh"], 65, "`memory`"),
             (&["--root", root, "--", "sh"], 65, "`sh` is not a path"),

@@ -126,7 +126,7 @@ file-size = "1G"
     assert_eq!((list(Limit::Cpus), list(Limit::Mems)), ("0-1,3", "0"));
     let volumes: Vec<_> =
         config.volumes(web.volumes).iter().map(|volume| (text(volume.target), volume.source)).collect();
-    assert_eq!(volumes[2], ("/tmp", VolumeSource::Tmpfs { size: 8 << 20 }));
+    assert_eq!(volumes[2], ("/tmp", VolumeSource::Tmpfs { size: 8 << 20, mode: 0o700, owner: None }));
     let [
         ("/www", VolumeSource::Directory { source, writable: false }),
         ("/data", VolumeSource::Directory { writable: true, .. }),
