@@ -47,6 +47,7 @@ forms! {{
     Weight INTEGER, "a weight|a whole number from 1 to 10000";
     Size INTEGER | TEXT, "a size|such as \"64M\": K, M, G or T, or a number of bytes";
     SizeOrMax INTEGER | TEXT, "a size|such as \"64M\": K, M, G or T, a number of bytes, or \"max\"";
+    Ring INTEGER | TEXT, "a size|such as \"64K\", from 8K to 1M";
     Duration TEXT, "a duration|such as \"500ms\", \"10s\", \"2m\" or \"1h\"";
     Wait TEXT, "a waiting time|such as \"500ms\", \"10s\" or \"2m\", from 10ms up";
     Cpu INTEGER | TEXT, "an amount of processor time|such as \"50%\", \"1.5\" or 2 processors";
@@ -186,12 +187,13 @@ impl Form {
     /// The number that a string stands for.
     #[inline(never)]
     pub fn number(self, text: &[u8]) -> Option<u64> {
-        let as_integer = matches!(self, Form::Size | Form::SizeOrMax | Form::Cpu | Form::Signal | Form::User);
+        let as_integer =
+            matches!(self, Form::Size | Form::SizeOrMax | Form::Ring | Form::Cpu | Form::Signal | Form::User);
         if let (true, Some(integer)) = (as_integer, decimal(text)) {
             return self.whole(integer);
         }
         let number = match self {
-            Form::Size | Form::SizeOrMax => with_unit(text, b"K M G T", &[1 << 10; 4])?,
+            Form::Size | Form::SizeOrMax | Form::Ring => with_unit(text, b"K M G T", &[1 << 10; 4])?,
             Form::Duration | Form::Wait => with_unit(text, b"ms s m h", &[1, 1000, 60, 60])?,
             Form::Cpu => cpu(text)?,
             Form::Signal => signal(text)?,
@@ -220,6 +222,7 @@ impl Form {
             Form::Weight => (1, 10_000),
             Form::Size => (1, i64::MAX as u64),
             Form::SizeOrMax => (0, i64::MAX as u64),
+            Form::Ring => (limits::LOG_RING_LEAST, limits::LOG_RING_MOST),
             Form::Duration => (0, SHORT),
             Form::Wait => (10, SHORT),
             // The kernel takes no quota below a millisecond.

@@ -200,6 +200,8 @@ impl Givens {
         workload.backoff.first = self.or(Key::BackoffFirst, Backoff::DEFAULT.first.into()) as u32;
         workload.backoff.most = self.or(Key::BackoffMost, Backoff::DEFAULT.most.into()) as u32;
         workload.backoff.reset = self.or(Key::BackoffReset, Backoff::DEFAULT.reset.into()) as u32;
+        workload.log.ring = self.or(Key::LogRing, Log::DEFAULT.ring.into()) as u32;
+        workload.log.kernel = self.or(Key::LogKernel, 1) != 0;
         workload.stop.signal = self.or(Key::StopSignal, Stop::DEFAULT.signal.into()) as u8;
         workload.stop.timeout = self.or(Key::StopTimeout, Stop::DEFAULT.timeout.into()) as u32;
         workload.critical = self.is(Key::Critical);
@@ -522,6 +524,7 @@ impl Reader<'_> {
             },
             exit_with: None,
             exit_report: self.given.string(Key::ExitReport),
+            control_group: self.given.short(Key::ControlGroup, SPECIAL),
             rescue: self.given.entries(Key::Rescue),
         };
     }

@@ -31,6 +31,7 @@ pub(super) enum Key {
     Stop,
     Backoff,
     Stdio,
+    Log,
     System,
     // From here on: checked, and then refused, because the effect comes with a later version.
     Io,
@@ -41,6 +42,9 @@ pub(super) enum Key {
     Checked,
     /// Refused unless it asks for nothing.
     Ready,
+    ControlGroup,
+    LogRing,
+    LogKernel,
     Hostname,
     Modules,
     Sysctl,
@@ -232,6 +236,7 @@ sections! {
         "early" Boolean Early, "Start before modules are loaded and filesystems are mounted.";
         "init" Boolean NotYet, "Give it corm's own small init as its process 1.";
         "stdio" Stdio Stdio, "Where its input and output lead.";
+        "log" Table Log, "What becomes of what it writes.";
         "limits" Table Limits, "What it may use up.";
         "volumes" Table Volume, "Directories inside its root, by path.";
         "network" Table Connection, "What network it sees.";
@@ -300,6 +305,10 @@ sections! {
         "stdout" Device Stdout, "A character device of the machine.";
         "stderr" Device Stderr, "A character device of the machine.";
     }
+    Log "[workload.NAME.log]" {
+        "ring" Ring LogRing, "Its last lines, kept in memory for `corm logs`.";
+        "kernel" Boolean LogKernel, "Its lines go to the kernel log and the console too.";
+    }
     System "[system]" {
         "hostname" Hostname Hostname, "The machine's name.";
         "modules" Modules Modules, "Kernel modules to load, each with what it depends on.";
@@ -309,6 +318,7 @@ sections! {
         "poweroff" Poweroff Poweroff, "How this board is powered off: some only come back from `reboot`.";
         "exit-with" Name ExitWith, "When this workload has ended for good, the machine ends.";
         "exit-report" Device ExitReport, "The character device that workload's exit status is written to.";
+        "control-group" Count ControlGroup, "The gid whose members may look, and no more, through the control socket.";
         "rescue" Command Rescue, "The program of `on-failure = \"rescue\"`.";
     }
     Io "[workload.NAME.limits] io" {

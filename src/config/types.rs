@@ -181,6 +181,8 @@ pub struct System {
     /// Where that status is written as a decimal number and a newline: a
     /// character device, such as a virtio-serial port. Absent: a line on the console.
     pub exit_report: Option<Str>,
+    /// The gid whose members may look through the control socket.
+    pub control_group: Option<u32>,
     /// The rescue program; default /bin/sh.
     pub rescue: List<Str>,
 }
@@ -194,6 +196,7 @@ impl System {
         poweroff: FinalAction::PowerOff,
         exit_with: None,
         exit_report: None,
+        control_group: None,
         rescue: List::EMPTY,
     };
 }
@@ -263,6 +266,7 @@ pub struct Workload {
     /// Starts before the kernel modules are loaded and `[mount]` is done.
     pub early: bool,
     pub stdio: Stdio,
+    pub log: Log,
     pub limits: Limits,
     pub volumes: List<Volume>,
     pub network: Network,
@@ -290,6 +294,7 @@ impl Workload {
         privileged: false,
         early: false,
         stdio: Stdio::Log,
+        log: Log { ring: 0, kernel: false },
         limits: Limits { pids: None, files: None, core: None, ..Limits::DEFAULT },
         volumes: List::EMPTY,
         network: Network::None,
@@ -396,6 +401,19 @@ pub struct Stop {
 
 impl Stop {
     pub const DEFAULT: Stop = Stop { signal: 15, timeout: 10_000 };
+}
+
+/// `[workload.NAME.log]`: what becomes of what it writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Log {
+    /// Bytes of its last lines that are kept in memory.
+    pub ring: u32,
+    /// Its lines go to the kernel log and the console too.
+    pub kernel: bool,
+}
+
+impl Log {
+    pub const DEFAULT: Log = Log { ring: limits::LOG_RING, kernel: true };
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

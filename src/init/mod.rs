@@ -9,6 +9,7 @@
 //! What this must never do: exit, block, or trust a workload with anything but
 //! bytes.
 
+mod clients;
 mod launch;
 mod output;
 mod reap;
@@ -37,6 +38,7 @@ pub fn run() -> ! {
     let (Some(config), Some(state), Some(plan)) = (CONFIG.take(), STATE.take(), PLAN.take()) else {
         end::finish(FinalAction::Halt, false)
     };
+    crate::log::keep_lines();
     let found = boot::early();
     boot::config_files::load(found.command_line.config(), &mut state.sources, config);
     boot::prepare(config, &found);
@@ -85,6 +87,7 @@ impl Init {
         if let Err(failure) = sandbox::prepare_dev() {
             error!(failure);
         }
+        self.open_control();
         for id in self.config.ids() {
             let name = self.name(id);
             if self.found.command_line.is_masked(name) {
@@ -165,6 +168,8 @@ impl Init {
             Some(Source::Errors(id)) => drop(self.pump(id, output::Which::Errors)),
             Some(Source::Report(id)) => self.take_report(id),
             Some(Source::Group(id)) => self.check_group(id),
+            Some(Source::Control) => self.accept_client(),
+            Some(Source::Client(slot)) => self.serve(slot),
             None => {}
         }
     }
@@ -203,6 +208,7 @@ impl Init {
                 Action::Finish { end, status } => self.finish(end, status),
             }
         }
+        self.answer_waiting();
     }
 
     fn report(&self, report: Report) {

@@ -56,6 +56,13 @@ impl Init {
         // What it said before it died comes before what is said about its death.
         self.take_report(id);
         self.drain(id);
+        self.thaw(id);
+        if let Some(edge) = self.state.edge(id) {
+            edge.exit = match exit {
+                Exit::Status(status) => u16::from(status).saturating_add(256),
+                Exit::Signal(signal) => u16::from(signal).saturating_add(512),
+            };
+        }
         self.report_out_of_memory(id);
         if exit == Exit::Signal(libc::SIGSYS as u8) {
             error!(
