@@ -86,10 +86,10 @@ pub fn kill(config: &Config, id: WorkloadId) -> Result<(), Errno> {
     fs::write_file(BorrowedFd::CWD, c_str(&mut path(config, id, "/cgroup.kill"))?, b"1")
 }
 
-/// Stops everything in a workload's cgroup where it is, or lets it go on; cgroup.freeze.
-pub fn freeze(config: &Config, id: WorkloadId, yes: bool) -> Result<(), Errno> {
-    let yes = if yes { b"1" } else { b"0" };
-    fs::write_file(BorrowedFd::CWD, c_str(&mut path(config, id, "/cgroup.freeze"))?, yes)
+/// Has everything in a workload's cgroup stand still, or go on.
+pub fn freeze(config: &Config, id: WorkloadId, frozen: bool) -> Result<(), Errno> {
+    let value: &[u8] = if frozen { b"1" } else { b"0" };
+    fs::write_file(BorrowedFd::CWD, c_str(&mut path(config, id, "/cgroup.freeze"))?, value)
 }
 
 /// Whether any process is in a workload's cgroup.

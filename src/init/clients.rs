@@ -20,7 +20,7 @@ use crate::sys::event::Interest;
 use crate::sys::socket::{self, Kind};
 use crate::sys::{BorrowedFd, Errno, OwnedFd, children, clock, fs, process};
 use crate::text::{Sink, Text};
-use crate::{cgroup, info, limits, log, warn};
+use crate::{info, limits, log, warn};
 
 /// One connection.
 pub struct Client {
@@ -270,46 +270,30 @@ impl Init {
         };
         let order = match op {
             Op::Kill if !(1..=64).contains(&argument) => return Err((Refusal::Malformed, None)),
-            Op::Kill => return children::kill(pid?, argument).map_err(unable),
-            Op::Pause | Op::Resume => {
-                let _running = pid?;
-                return self.freeze(id, op == Op::Pause).map_err(unable);
+            Op::Kill if argument != libc::SIGKILL as u8 => {
+                return children::kill(pid?, argument).map_err(unable);
             }
+            Op::Kill => pid.map(|_| UnitEvent::Kill)?,
+            Op::Pause | Op::Resume if !matches!(state, State::Running { .. }) => {
+                return Err((Refusal::NotRunning, None));
+            }
+            Op::Pause => UnitEvent::Pause,
+            Op::Resume => UnitEvent::Resume,
             _ if late => return Err((Refusal::TooLate, None)),
             _ if state == State::Masked => return Err((Refusal::Masked, None)),
             Op::Stop => UnitEvent::Stop,
             Op::Restart => UnitEvent::Restart,
             _ => UnitEvent::Start,
         };
-        info!(
-            self.name(id),
-            ": asked to ",
-            match order {
-                UnitEvent::Stop => "stop",
-                UnitEvent::Restart => "restart",
-                _ => "start",
-            }
-        );
+        match op {
+            Op::Start => info!(self.name(id), ": asked to start"),
+            Op::Stop => info!(self.name(id), ": asked to stop"),
+            Op::Restart => info!(self.name(id), ": asked to restart"),
+            // Of the others the supervisor tells.
+            _ => {}
+        }
         self.step(Event::Unit(id, order));
         Ok(())
-    }
-
-    fn freeze(&mut self, id: WorkloadId, yes: bool) -> Result<(), Errno> {
-        cgroup::freeze(self.config, id, yes)?;
-        if let Some(edge) = self.state.edge(id) {
-            edge.paused = yes;
-        }
-        info!(self.name(id), if yes { ": paused" } else { ": resumed" });
-        Ok(())
-    }
-
-    /// What is paused notices no signal, and what comes after it must not be born paused.
-    pub(super) fn thaw(&mut self, id: WorkloadId) {
-        if self.state.edge(id).is_some_and(|edge| edge.paused)
-            && let Err(errno) = self.freeze(id, false)
-        {
-            warn!(self.name(id), ": cannot resume it: ", errno);
-        }
     }
 
     fn find(&self, name: &[u8], reply: &mut Reply) -> Result<WorkloadId, Refusal> {
@@ -335,7 +319,7 @@ impl Init {
         else {
             return;
         };
-        let state = if edge.paused { "paused" } else { unit.state().word() };
+        let state = if unit.is_paused() { "paused" } else { unit.state().word() };
         let mut row = Row::new(self.name(id), state.as_bytes());
         row.set(Field::Pid, unit.pid().map(u64::from));
         row.set(Field::Since, unit.state().since());

@@ -127,7 +127,6 @@ impl Init {
 
     /// Asks a workload to stop; one that could not notice is killed instead.
     pub(super) fn signal(&mut self, id: WorkloadId, pid: u32, signal: u8) {
-        self.thaw(id);
         if self.is_deaf(id, pid, signal) {
             return self.step(Event::Unit(id, UnitEvent::Deaf));
         }

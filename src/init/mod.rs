@@ -203,6 +203,11 @@ impl Init {
                 Action::Launch(id) => self.launch(id),
                 Action::Signal { id, pid, signal } => self.signal(id, pid, signal),
                 Action::KillGroup(id) => self.kill_group(id),
+                Action::Freeze { id, frozen } => {
+                    if let Err(errno) = cgroup::freeze(self.config, id, frozen) {
+                        warn!(self.name(id), ": cannot write to its cgroup.freeze: ", errno);
+                    }
+                }
                 Action::Report(report) => self.report(report),
                 Action::EnterRescue => self.rescue(),
                 Action::Finish { end, status } => self.finish(end, status),

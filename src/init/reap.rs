@@ -56,7 +56,6 @@ impl Init {
         // What it said before it died comes before what is said about its death.
         self.take_report(id);
         self.drain(id);
-        self.thaw(id);
         if let Some(edge) = self.state.edge(id) {
             edge.exit = match exit {
                 Exit::Status(status) => u16::from(status).saturating_add(256),

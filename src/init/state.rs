@@ -63,8 +63,6 @@ pub struct Edge {
     pub exit: u16,
     /// Its cgroup was killed and is used up; see `Init::renew_group`.
     pub killed: bool,
-    /// An operator has frozen it.
-    pub paused: bool,
 }
 
 impl State {
@@ -115,7 +113,6 @@ impl Edge {
         oom_kills: 0,
         exit: 0,
         killed: false,
-        paused: false,
     };
 }
 
