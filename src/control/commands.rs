@@ -1,6 +1,6 @@
 //! The table of commands, and what is made of it.
 
-use super::{Streams, Words, check, exit, logs, power, run, version, workloads};
+use super::{Streams, Words, check, exec, exit, logs, power, run, version, workloads};
 use crate::pack::Packed;
 use crate::text::{Left, Sink};
 use crate::{packed, put};
@@ -122,6 +122,20 @@ pub(super) const COMMANDS: &[Command] = &[
             --raw              the bytes as they were written, and nothing else\n"
         ),
         run: logs::run,
+    },
+    Command {
+        name: "exec",
+        arguments: packed!(" [-i] [-t] NAME [--] COMMAND [ARGUMENT...]"),
+        options: "-i,--interactive -t,--tty",
+        summary: packed!("run another program inside a workload, behind the same walls"),
+        more: packed!(
+            "It has the workload's namespaces, cgroup, user, rights and environment, and no more.\n\n\
+            -i, --interactive  with this standard input; /dev/null if not\n\
+            -t, --tty          with a terminal of its own, as large as this one\n\n\
+            Exit status: the program's; 128+N if signal N ended it; 127 if it is not there;\n\
+            126 if it or its walls could not be had.\n"
+        ),
+        run: exec::run,
     },
     Command {
         name: "stats",

@@ -8,6 +8,7 @@ mod arguments;
 mod check;
 mod client;
 mod commands;
+mod exec;
 mod logs;
 mod power;
 pub mod protocol;

@@ -56,7 +56,7 @@ macro_rules! bytes {
 }
 
 bytes! {
-    /// What a client wants. From `Start` on it changes something, which is not for everybody.
+    /// What a client wants. From `Start` on it is for root.
     Op from 0 {
         /// The row of the workload with that name or, without one, of the one in that
         /// place of the config.
@@ -79,6 +79,9 @@ bytes! {
         Resume,
         /// Ends the machine; the argument is 0 to power off, 1 to reboot, 2 to halt.
         End,
+        /// The text of the config that is in force: of the file whose number is the argument,
+        /// from that place on.
+        Config,
     }
 }
 
@@ -221,7 +224,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_request_comes_back(op in 0u8..12, argument: u8, place: u64, name in "[a-z0-9-]{0,32}") {
+        fn a_request_comes_back(op in 0u8..13, argument: u8, place: u64, name in "[a-z0-9-]{0,32}") {
             let op = Op::from_byte(op).unwrap();
             let request = Request { op, argument, place, name: name.as_bytes() };
             let mut packet = Text::<REQUEST>::new();
@@ -254,7 +257,7 @@ mod tests {
         assert_eq!(Request::decode(b""), Err(Refusal::Malformed));
         assert_eq!(Request::decode(&[2]), Err(Refusal::Version));
         assert_eq!(Request::decode(&[1; 11]), Err(Refusal::Malformed));
-        assert_eq!(Request::decode(&[1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), Err(Refusal::Malformed));
+        assert_eq!(Request::decode(&[1, 13, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), Err(Refusal::Malformed));
         assert_eq!(Request::decode(&[1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]), Err(Refusal::Malformed));
         assert!(Request::decode(&[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).is_ok());
     }

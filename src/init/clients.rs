@@ -33,6 +33,11 @@ pub struct Client {
 }
 
 impl Client {
+    #[inline(always)]
+    pub fn is_waiting(&self) -> bool {
+        self.waits != Waits::Nothing
+    }
+
     pub const NONE: Client = Client { socket: None, trusted: false, waits: Waits::Nothing, heard: 0 };
 }
 
@@ -237,6 +242,13 @@ impl Init {
                     _ => return Err(Refusal::Malformed),
                 };
                 self.step(Event::Shutdown(end));
+                return Ok(Waits::Nothing);
+            }
+            Op::Config => {
+                let file = self.state.sources.file(request.argument.into()).ok_or(Refusal::NoMore)?;
+                let from = usize::try_from(request.place).unwrap_or(usize::MAX);
+                let rest = file.get(from..).unwrap_or(&[]);
+                reply.put(rest.get(..REPLY - 1).unwrap_or(rest));
                 return Ok(Waits::Nothing);
             }
             Op::AwaitUp | Op::AwaitDown | Op::Start | Op::Stop | Op::Restart => {}

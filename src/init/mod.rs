@@ -23,6 +23,7 @@ use crate::sys::cell::TakeOnce;
 use crate::sys::event::{self, Interest};
 use crate::sys::{BorrowedFd, OwnedFd, children, clock, pages};
 use crate::{cgroup, end, error, info, sandbox, say, warn};
+use clients::Client;
 use signals::Wish;
 use state::{Source, State};
 
@@ -213,7 +214,10 @@ impl Init {
                 Action::Finish { end, status } => self.finish(end, status),
             }
         }
-        self.answer_waiting();
+        // What answers them need not be in memory as long as nobody waits.
+        if self.state.clients.iter().any(Client::is_waiting) {
+            self.answer_waiting();
+        }
     }
 
     fn report(&self, report: Report) {

@@ -9,6 +9,7 @@
 
 use super::environment::{self, Block};
 use super::failure;
+use super::join::Join;
 use super::plan::{self, Step};
 use super::trees::{self, Trees};
 use crate::config::{Config, VolumeSource, Workload};
@@ -32,6 +33,8 @@ pub struct Start<'a> {
     pub environment: &'a Block,
     pub filter: &'a [u64],
     pub reporter: BorrowedFd<'a>,
+    /// Where it goes instead of behind walls of its own, and the command it is there.
+    pub join: Option<&'a Join<'a>>,
 }
 
 /// Never returns: executes the workload's program, or reports and exits.
@@ -53,6 +56,7 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
     match step {
         Step::Session => process::new_session(),
         Step::NotDumpable => credentials::set_not_dumpable(),
+        Step::Join => start.join.ok_or(Errno::EBADF)?.enter(),
         Step::CgroupNamespace => process::unshare(process::Namespaces::CGROUP),
         Step::Hostname => machine::set_hostname(config.bytes(workload.name)),
         Step::Loopback => match Stack::open().and_then(|network| network.turn_on(c"lo")) {
@@ -225,8 +229,10 @@ fn resource(limit: plan::Rlimit) -> Resource {
 fn execute(start: &Start) -> Result<(), Errno> {
     let Start { config, workload, .. } = *start;
     let mut arguments = Pointers::<{ limits::ARGUMENTS }>::new();
-    for word in config.words(workload.command) {
-        if !arguments.push(config.c_str(*word)) {
+    let own = config.words(workload.command).iter().map(|word| config.c_str(*word));
+    let own = own.take(if start.join.is_some() { 0 } else { usize::MAX });
+    for word in start.join.map_or(&[][..], |join| join.command).iter().copied().chain(own) {
+        if !arguments.push(word) {
             return Err(Errno::E2BIG);
         }
     }
@@ -236,5 +242,9 @@ fn execute(start: &Start) -> Result<(), Errno> {
             return Err(Errno::E2BIG);
         }
     }
-    Err(process::execute(failure::command(config, workload), &arguments, &variables))
+    let execute = |program: &CStr| process::execute(program, &arguments, &variables);
+    Err(match start.join {
+        None => execute(failure::command(config, workload)),
+        Some(join) => join.search(start.environment, &execute),
+    })
 }

@@ -51,6 +51,7 @@ operations! {
     Clone "make its process in its namespaces and cgroup"
     // The child's half.
     Session "begin its session"
+    Join "enter its namespaces"
     CgroupNamespace "make its cgroup namespace"
     Hostname "set its hostname to \x01"
     Loopback "turn its loopback interface on"
@@ -268,6 +269,7 @@ fn what(step: Step) -> (What, u16) {
             return (What::Rlimit, row.map_or(u16::MAX, |(_, index)| index));
         }
         Step::Session => What::Session,
+        Step::Join => What::Join,
         Step::CgroupNamespace => What::CgroupNamespace,
         Step::Hostname => What::Hostname,
         Step::Loopback => What::Loopback,

@@ -18,6 +18,7 @@
 mod child;
 mod environment;
 mod failure;
+mod join;
 pub mod plan;
 mod rescue;
 pub mod seccomp;
@@ -27,6 +28,7 @@ mod tests;
 mod trees;
 
 pub use failure::{Failure, Shown, What, is_transient};
+pub use join::Join;
 pub use rescue::spawn_rescue;
 pub use spawn::{ChildStdio, Conditions, Launched, PlanSpace, Reported, read_report, spawn};
 pub use trees::{DevFailure, prepare_dev};

@@ -25,6 +25,8 @@ pub enum Step {
     Session,
     /// Nobody of the same user looks in while descriptors of the machine are open.
     NotDumpable,
+    /// The namespaces of a workload that runs become its own, and its root with them.
+    Join,
     /// The workload's own cgroup becomes the root of what it sees.
     CgroupNamespace,
     Hostname,
@@ -132,11 +134,15 @@ pub struct Circumstances {
     pub keeps_groups: bool,
     /// It must not outlive its parent, which stays in the foreground.
     pub foreground: bool,
+    /// The walls stand, and a workload is behind them: this one goes there.
+    pub join: bool,
 }
 
 /// `None`: more volumes than [`limits::WORKLOAD_VOLUMES`].
 pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) -> Option<Plan> {
     let walls = !workload.privileged;
+    // What is there already is not made.
+    let raise = walls && !circumstances.join;
     let namespaces = Namespaces {
         own_view: walls,
         pid: walls && !workload.host_pid,
@@ -148,24 +154,25 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
 
     let mut fits = add(true, Step::Session)
         && add(walls && ids.is_some_and(|(uid, _)| uid == 0), Step::NotDumpable)
-        && add(walls && circumstances.cgroup, Step::CgroupNamespace)
-        && add(namespaces.own_view, Step::Hostname)
-        && add(namespaces.network, Step::Loopback)
-        && add(walls, Step::PrivateMounts)
-        && add(walls, Step::Root)
-        && add(walls && workload.root == Root::Scratch, Step::Program)
-        && add(walls, Step::Proc)
-        && add(walls, Step::Devices)
-        && add(walls && circumstances.device_files, Step::DeviceFiles)
-        && add(walls, Step::Terminals)
-        && add(walls, Step::SharedMemory);
+        && add(walls && circumstances.join, Step::Join)
+        && add(raise && circumstances.cgroup, Step::CgroupNamespace)
+        && add(raise && namespaces.own_view, Step::Hostname)
+        && add(raise && namespaces.network, Step::Loopback)
+        && add(raise, Step::PrivateMounts)
+        && add(raise, Step::Root)
+        && add(raise && workload.root == Root::Scratch, Step::Program)
+        && add(raise, Step::Proc)
+        && add(raise, Step::Devices)
+        && add(raise && circumstances.device_files, Step::DeviceFiles)
+        && add(raise, Step::Terminals)
+        && add(raise, Step::SharedMemory);
     let mut last = None;
-    while let Some(next) = next_volume(config, workload, last).filter(|_| walls && fits) {
+    while let Some(next) = next_volume(config, workload, last).filter(|_| raise && fits) {
         fits = next.index < limits::WORKLOAD_VOLUMES as u16 && add(true, Step::Volume(next.index));
         last = Some(next);
     }
     fits = fits
-        && add(walls, Step::Pivot)
+        && add(raise, Step::Pivot)
         && add(true, Step::Stdio)
         && add(circumstances.terminal, Step::ControllingTerminal)
         && add(true, Step::Umask);

@@ -1,6 +1,7 @@
 //! The parent's half of a start: open, clone, hand over. It never waits.
 
 use super::failure::{self, Failure, REPORT, What};
+use super::join::Join;
 use super::trees::Trees;
 use super::{child, environment, plan, seccomp};
 use crate::cgroup;
@@ -41,11 +42,13 @@ pub struct ChildStdio<'a> {
 
 /// What a start has to reckon with besides the config.
 #[derive(Clone, Copy, Default)]
-pub struct Conditions {
+pub struct Conditions<'a> {
     /// See [`plan::Circumstances::keeps_groups`].
     pub keeps_groups: bool,
     /// See [`plan::Circumstances::foreground`].
     pub foreground: bool,
+    /// A workload that runs is joined, with another command than its own.
+    pub join: Option<&'a Join<'a>>,
 }
 
 /// A child on its way.
@@ -79,14 +82,23 @@ pub fn spawn(
     if plan::has_filter(workload) && !seccomp::compile(config, workload, &mut space.filter) {
         return Err(Failure::new(What::Seccomp, Errno::E2BIG));
     }
-    let cgroup = enter_cgroup(config, id, workload, &mut space.cgroups)?;
-    let trees = if workload.privileged { None } else { Some(Trees::open(config, workload)?) };
+    let cgroup = match conditions.join {
+        // Its limits are in force.
+        Some(_) => cgroup::open(config, id),
+        None => enter_cgroup(config, id, workload, &mut space.cgroups)?,
+    };
+    let trees = if workload.privileged || conditions.join.is_some() {
+        None
+    } else {
+        Some(Trees::open(config, workload)?)
+    };
     let circumstances = plan::Circumstances {
         cgroup: cgroup.is_some(),
         terminal: stdio.controlling_terminal,
         device_files: trees.as_ref().is_some_and(|trees| trees.lacks_device_files),
         keeps_groups: conditions.keeps_groups,
         foreground: conditions.foreground,
+        join: conditions.join.is_some(),
     };
     let plan =
         plan::plan(config, workload, circumstances).ok_or(Failure::new(What::Volumes, Errno::E2BIG))?;
@@ -95,7 +107,14 @@ pub fn spawn(
     let (stdin, stdout, stderr) = (above(stdio.stdin)?, above(stdio.stdout)?, above(stdio.stderr)?);
     let (report, reporter) = io::pipe(io::PipeFlags::NonBlocking).map_err(fail(What::Descriptors))?;
 
-    let cloned = process::clone(namespaces(plan.namespaces), cgroup.as_ref().map(OwnedFd::borrow));
+    let made = match conditions.join {
+        None => namespaces(plan.namespaces),
+        Some(join) => {
+            join.enter_pids().map_err(fail(What::Join))?;
+            Namespaces::NONE
+        }
+    };
+    let cloned = process::clone(made, cgroup.as_ref().map(OwnedFd::borrow));
     match cloned.map_err(fail(What::Clone))? {
         Cloned::Parent(pid) => Ok(Launched { pid, report }),
         Cloned::Child => child::run(
@@ -108,6 +127,7 @@ pub fn spawn(
                 environment: &space.environment,
                 filter: space.filter.instructions(),
                 reporter: reporter.borrow(),
+                join: conditions.join,
             },
         ),
     }

@@ -1,6 +1,6 @@
 //! Processes: making them, becoming another program, ending.
 
-use super::{Args, BorrowedFd, Errno, call};
+use super::{Args, BorrowedFd, Errno, OwnedFd, call};
 use core::ffi::{CStr, c_char};
 use core::marker::PhantomData;
 use core::ops::BitOr;
@@ -90,6 +90,21 @@ pub fn clone(namespaces: Namespaces, cgroup: Option<BorrowedFd>) -> Result<Clone
 pub fn unshare(namespaces: Namespaces) -> Result<(), Errno> {
     // SAFETY: no pointers.
     unsafe { call!(unshare, namespaces.0) }.map(drop)
+}
+
+/// A handle of a process that cannot come to mean another one. pidfd_open(2), Linux 5.3.
+/// ESRCH: there is no such process.
+pub fn open(pid: u32) -> Result<OwnedFd, Errno> {
+    // SAFETY: no pointers.
+    unsafe { call!(pidfd_open, pid, 0) }.map(OwnedFd::from_return)
+}
+
+/// Enters these namespaces of the process behind a handle; of pid namespaces, children do.
+/// Entering a mount namespace also makes its root the root and the working directory.
+/// setns(2), with a handle since Linux 5.8.
+pub fn enter(process: BorrowedFd, namespaces: Namespaces) -> Result<(), Errno> {
+    // SAFETY: no pointers.
+    unsafe { call!(setns, process.number(), namespaces.0) }.map(drop)
 }
 
 /// setsid(2): a session of its own, without a terminal.

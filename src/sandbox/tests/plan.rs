@@ -5,6 +5,7 @@ use std::string::{String, ToString};
 use std::vec::Vec;
 
 const ON_A_MACHINE: Circumstances = Circumstances {
+    join: false,
     cgroup: true,
     terminal: false,
     device_files: false,
