@@ -42,6 +42,9 @@ pub const WORDS: usize = 4096;
 /// Pairs of strings in all maps of a config: environment, sysctl.
 pub const PAIRS: usize = 2048;
 
+/// Limits of all workloads: four that are corm's own, and as many of a config's.
+pub const LIMITS: usize = 2048;
+
 /// Volumes of all workloads.
 pub const VOLUMES: usize = 1024;
 
@@ -82,8 +85,9 @@ pub const WORKLOAD_VOLUMES: usize = 32;
 /// allows every second call there is has 440.
 pub const SECCOMP_PROGRAM: usize = 512;
 
-/// Steps of a sandbox plan: one a volume, and some thirty for everything else.
-pub const PLAN_STEPS: usize = WORKLOAD_VOLUMES + 40;
+/// Steps of a sandbox plan: one a volume, one each of the twenty limits of a process, and some
+/// thirty for everything else.
+pub const PLAN_STEPS: usize = WORKLOAD_VOLUMES + 60;
 
 /// Bytes of one workload's environment as execve(2) takes it, defaults and NULs included.
 pub const ENVIRONMENT: usize = 8 * 1024;

@@ -9,7 +9,7 @@ use crate::text::{self, Show, Sink};
 use core::ffi::CStr;
 
 /// What limits are made of; the others of a kernel are left alone.
-pub const CONTROLLERS: &[u8] = b"cpu cpuset io memory pids";
+pub const CONTROLLERS: &[u8] = b"cpu cpuset hugetlb io memory pids";
 
 /// Why workloads' cgroups have no controllers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -21,7 +21,7 @@ pub use control::{
     CONTROLLERS, DelegateFailure, delegate, freeze, is_populated, kill, oom_kills, open_events, peak, remove,
     usage,
 };
-pub use limit::{Problem, Written, enter, limit_name, open};
+pub use limit::{Problem, Written, enter, open};
 
 use crate::config::{Config, WorkloadId};
 use crate::limits;

@@ -22,6 +22,7 @@ pub mod calls;
 pub mod events;
 pub(crate) mod form;
 mod graph;
+mod limit;
 pub mod near;
 mod problem;
 mod read;
@@ -35,7 +36,8 @@ mod tree;
 mod types;
 mod users;
 
-pub use form::SIGNALS;
+pub use form::{LEVEL_BITS, SIGNALS};
+pub use limit::{Limit, MAX, Setting};
 pub use problem::{Report, Shown};
 pub use read::{Outcome, read};
 pub use source::{Full, Location, Sources, Span};

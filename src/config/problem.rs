@@ -115,6 +115,7 @@ sentences! {
     // Values that are well-formed and yet cannot be.
     NoCommand "@T has no `command`|`command = [\"/bin/program\", \"argument\"]`";
     NoType "@T has no `type`|the name of a filesystem";
+    NoDevice "@T has no `device`|a block device, or where it is mounted";
     NoAddress "@T has no `address`|`address = \"192.0.2.5/24\"`";
     NotOneVolume "@T is not one volume|`{ tmpfs = \"8M\" }` or `{ source = \"/directory\" }`";
     Gateway "@T cannot be reached|it is not in the network of `address`";
@@ -127,6 +128,7 @@ sentences! {
     Workloads "too many workloads|at most @N";
     Mounts "too many mounts|at most @N";
     Interfaces "too many interfaces|at most @N";
+    Limits "too many limits|at most @N";
     Volumes "too many volumes|at most @N";
     Edges "too many names in `after`|at most @N";
     Words "too many strings in arrays|at most @N";
@@ -289,9 +291,13 @@ impl<'a> Teller<'a> {
         let tree = self.shown.tree;
         let mut before: &[u8] = b" in [";
         for depth in 0..tree.node(table).depth {
-            self.put(before);
-            self.key(tree.ancestor(table, depth.saturating_add(1)));
-            before = b".";
+            let node = tree.ancestor(table, depth.saturating_add(1));
+            // What is in an array has no key.
+            if !self.shown.key(node).is_empty() {
+                self.put(before);
+                self.key(node);
+                before = b".";
+            }
         }
         self.put(if table == ROOT { b"" } else { b"]" });
     }

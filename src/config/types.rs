@@ -1,5 +1,6 @@
 //! What a config says, once it has been read and checked.
 
+use super::limit::Setting;
 use crate::limits;
 use core::ffi::CStr;
 use core::marker::PhantomData;
@@ -84,6 +85,7 @@ pub struct Config {
     pub workloads: Vec<Workload, { limits::WORKLOADS }>,
     pub(super) strings: Vec<u8, { limits::STRINGS }>,
     pub(super) words: Vec<Str, { limits::WORDS }>,
+    pub(super) limits: Vec<Setting, { limits::LIMITS }>,
     pub(super) volumes: Vec<Volume, { limits::VOLUMES }>,
     pub(super) edges: Vec<WorkloadId, { limits::EDGES }>,
     pub(super) pairs: Vec<Pair, { limits::PAIRS }>,
@@ -100,6 +102,7 @@ impl Config {
         strings: Vec::new(),
         words: Vec::new(),
         pairs: Vec::new(),
+        limits: Vec::new(),
         volumes: Vec::new(),
         edges: Vec::new(),
     };
@@ -112,6 +115,7 @@ impl Config {
         self.workloads.clear();
         self.strings.clear();
         self.words.clear();
+        self.limits.clear();
         self.volumes.clear();
         // Most configs have none of these, and then their pages are never written.
         if !self.edges.is_empty() {
@@ -267,7 +271,8 @@ pub struct Workload {
     pub early: bool,
     pub stdio: Stdio,
     pub log: Log,
-    pub limits: Limits,
+    /// `[workload.NAME.limits]`, corm's own defaults included; see [`Config::limit`].
+    pub limits: List<Setting>,
     pub volumes: List<Volume>,
     pub network: Network,
     /// Share the machine's pid namespace (`namespaces = { pid = "host" }`).
@@ -295,7 +300,7 @@ impl Workload {
         early: false,
         stdio: Stdio::Log,
         log: Log { ring: 0, kernel: false },
-        limits: Limits { pids: None, files: None, core: None, ..Limits::DEFAULT },
+        limits: List::EMPTY,
         volumes: List::EMPTY,
         network: Network::None,
         host_pid: false,
@@ -424,55 +429,6 @@ pub enum Stdio {
     Console,
     /// These character devices of the machine, such as virtio-serial ports.
     Devices { stdin: Str, stdout: Str, stderr: Str },
-}
-
-/// `[workload.NAME.limits]`: cgroup v2 and rlimits. `None`: unlimited.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limits {
-    /// memory.max, bytes.
-    pub memory: Option<u64>,
-    /// memory.high, bytes.
-    pub memory_high: Option<u64>,
-    /// memory.swap.max, bytes.
-    pub swap: Option<u64>,
-    /// cpu.max: microseconds in each 100,000 µs; "50%" is 50,000, "1.5" is 150,000.
-    pub cpu: Option<u32>,
-    /// cpu.weight, 1 to 10,000.
-    pub cpu_weight: Option<u16>,
-    /// cpuset.cpus, as "0-1,3".
-    pub cpus: Option<Str>,
-    /// cpuset.mems.
-    pub mems: Option<Str>,
-    /// pids.max; 512 unless it says otherwise.
-    pub pids: Option<u32>,
-    /// RLIMIT_NOFILE.
-    pub files: Option<u32>,
-    /// RLIMIT_CORE, bytes; 0 unless it says otherwise.
-    pub core: Option<u64>,
-    /// RLIMIT_STACK, bytes.
-    pub stack: Option<u64>,
-    /// RLIMIT_MEMLOCK, bytes.
-    pub locked_memory: Option<u64>,
-    /// RLIMIT_FSIZE, bytes.
-    pub file_size: Option<u64>,
-}
-
-impl Limits {
-    pub const DEFAULT: Limits = Limits {
-        memory: None,
-        memory_high: None,
-        swap: None,
-        cpu: None,
-        cpu_weight: None,
-        cpus: None,
-        mems: None,
-        pids: Some(512),
-        files: Some(1024),
-        core: Some(0),
-        stack: None,
-        locked_memory: None,
-        file_size: None,
-    };
 }
 
 /// One entry of `[workload.NAME.volumes]`.

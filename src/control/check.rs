@@ -3,7 +3,7 @@
 use super::commands::Command;
 use super::{Streams, Words, exit};
 use crate::boot::config_files::{self, TREE, Unread, Why};
-use crate::config::{self, Config, Report, Root, Shown, Sources, Tree, User, Workload};
+use crate::config::{self, Config, Limit, Report, Root, Shown, Sources, Tree, User, Workload};
 use crate::sandbox::plan;
 use crate::sandbox::seccomp::{Program, compile};
 use crate::sys::Errno;
@@ -111,14 +111,13 @@ fn line(config: &Config, workload: &Workload, out: &mut dyn Sink) {
         User::Auto { first } => put!(*out, ", user ", first),
         User::Ids { uid, gid } => put!(*out, ", user ", uid, ":", gid),
     }
-    let limits = &workload.limits;
-    if let Some(memory) = limits.memory {
+    if let Some(memory) = config.limit(workload, Limit::Memory) {
         put!(*out, ", memory ", Bytes(memory));
     }
-    if let Some(micros) = limits.cpu {
+    if let Some(micros) = config.limit(workload, Limit::Cpu) {
         put!(*out, ", cpu ", micros / 1000, "%");
     }
-    if let Some(pids) = limits.pids {
+    if let Some(pids) = config.limit(workload, Limit::Pids) {
         put!(*out, ", pids ", pids);
     }
     let mut program = Program::EMPTY;

@@ -12,13 +12,13 @@ use super::failure;
 use super::join::Join;
 use super::plan::{self, Step};
 use super::trees::{self, Trees};
-use crate::config::{Config, VolumeSource, Workload};
+use crate::config::{Config, LEVEL_BITS, Limit, VolumeSource, Workload};
 use crate::limits;
 use crate::put;
 use crate::sys::fs::{self, Open};
 use crate::sys::interface::Stack;
 use crate::sys::mount::{self, Flags};
-use crate::sys::process::{self, Pointers, Resource};
+use crate::sys::process::{self, Pointers};
 use crate::sys::{BorrowedFd, Errno, credentials, event, fd, io, machine};
 use crate::text::Text;
 use core::ffi::CStr;
@@ -120,10 +120,7 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             process::set_umask(0o022);
             Ok(())
         }
-        Step::Limit(limit) => match limit.value(&workload.limits) {
-            Some(value) => process::set_limit(resource(limit), value),
-            None => Ok(()),
-        },
+        Step::Limit(limit) => config.setting(workload, limit).map_or(Ok(()), |value| set_limit(limit, value)),
         Step::BoundingSet => {
             credentials::keep_bounding(workload.capabilities)?;
             // Without any, an empty bounding set says all that these bits would.
@@ -215,13 +212,23 @@ fn volume(index: u16, start: &Start) -> Result<(), Errno> {
     }
 }
 
-fn resource(limit: plan::Rlimit) -> Resource {
+fn set_limit(limit: Limit, value: u64) -> Result<(), Errno> {
+    if let Some(resource) = limit.resource() {
+        return process::set_limits(resource, value, value);
+    }
     match limit {
-        plan::Rlimit::Files => Resource::Files,
-        plan::Rlimit::Core => Resource::Core,
-        plan::Rlimit::Stack => Resource::Stack,
-        plan::Rlimit::LockedMemory => Resource::LockedMemory,
-        plan::Rlimit::FileSize => Resource::FileSize,
+        // These two are kept as their distance from the least.
+        Limit::OomScore => {
+            let mut text = Text::<{ limits::PATH }>::new();
+            put!(text, (value as i64).saturating_sub(1000));
+            fs::write_file(BorrowedFd::CWD, c"/proc/self/oom_score_adj", text.as_bytes())
+        }
+        Limit::Nice => process::set_nice((value as i32).saturating_sub(20)),
+        Limit::IoPriority => process::set_io_priority(value as u32),
+        _ => {
+            let (policy, priority) = (value >> LEVEL_BITS, value & ((1 << LEVEL_BITS) - 1));
+            process::set_scheduler(policy as u32, priority as u32)
+        }
     }
 }
 

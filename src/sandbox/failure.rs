@@ -6,9 +6,8 @@
 //! it is printed, and then says what corm was doing, to what, what the kernel
 //! answered and, where it is known, what to do about it.
 
-use super::plan::{self, Rlimit, Step};
-use crate::cgroup;
-use crate::config::{Config, Root, VolumeSource, Workload, WorkloadId};
+use super::plan::Step;
+use crate::config::{Config, Limit, Root, VolumeSource, Workload, WorkloadId};
 use crate::pack::{self, Packed};
 use crate::sys::Errno;
 use crate::text::{self, Show, Sink};
@@ -65,7 +64,6 @@ operations! {
     Volume "mount a volume on \x02"
     Pivot "make \x03 its /"
     Stdio "set up its stdin, stdout and stderr"
-    Rlimit "set its limit \x01"
     Rights "set its capabilities"
     User "give it its user and group"
     Keyring "give it a keyring"
@@ -86,7 +84,9 @@ macro_rules! remedies {
 }
 
 remedies! {
-    Limit ENOENT "this machine has no such cgroup controller"
+    Limit ENOENT "this machine has no such cgroup controller, or its device is not there"
+    Limit ENODEV "it is not on a disk"
+    Limit EPERM "this takes a right that corm does not have here"
     Limit EINVAL "the kernel does not take this value"
     Limit ERANGE "the kernel does not take this value"
     Root ELOOP "no part of the path may be a symlink, which a workload could have put there"
@@ -203,19 +203,19 @@ fn named(root: &CStr) -> &CStr {
 
 impl<'c> Shown<'c> {
     /// What it was done to.
-    fn object(&self) -> &'c CStr {
+    fn object(&self) -> &'c [u8] {
         let (config, index) = (self.config, usize::from(self.failure.index));
-        let Some(workload) = self.workload else { return c"?" };
+        let Some(workload) = self.workload else { return b"?" };
         let volume = config.volumes(workload.volumes).get(index);
-        match (self.failure.what, volume.map(|volume| volume.source)) {
+        let name = match (self.failure.what, volume.map(|volume| volume.source)) {
             (What::Volume, _) => volume.map_or(c"?", |volume| config.c_str(volume.target)),
             (What::VolumeSource, Some(VolumeSource::Directory { source, .. })) => config.c_str(source),
-            (What::Limit, _) => cgroup::limit_name(index),
-            (What::Rlimit, _) => RLIMITS.get(index).map_or(c"?", |(_, name)| name),
+            (What::Limit, _) => return Limit::ALL.get(index).map_or(b"?", |limit| limit.name()),
             (What::Hostname | What::Cgroup, _) => config.c_str(workload.name),
             (What::Directory, _) => workload.directory.map_or(c"/", |path| config.c_str(path)),
             _ => command(config, workload),
-        }
+        };
+        name.to_bytes()
     }
 }
 
@@ -253,21 +253,10 @@ pub(super) fn command<'c>(config: &'c Config, workload: &Workload) -> &'c CStr {
     config.words(workload.command).first().map_or(c"", |program| config.c_str(*program))
 }
 
-static RLIMITS: [(Rlimit, &CStr); plan::Rlimit::ALL.len()] = [
-    (Rlimit::Files, c"files"),
-    (Rlimit::Core, c"core"),
-    (Rlimit::Stack, c"stack"),
-    (Rlimit::LockedMemory, c"locked-memory"),
-    (Rlimit::FileSize, c"file-size"),
-];
-
 fn what(step: Step) -> (What, u16) {
     let what = match step {
         Step::Volume(index) => return (What::Volume, index),
-        Step::Limit(limit) => {
-            let row = RLIMITS.iter().zip(0u16..).find(|((it, _), _)| *it == limit);
-            return (What::Rlimit, row.map_or(u16::MAX, |(_, index)| index));
-        }
+        Step::Limit(limit) => return (What::Limit, limit as u16),
         Step::Session => What::Session,
         Step::Join => What::Join,
         Step::CgroupNamespace => What::CgroupNamespace,

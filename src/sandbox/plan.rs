@@ -14,7 +14,7 @@
 //! - signals are let in late, so that one which comes early meets the program;
 //! - the seccomp filter is last, because the child would have to ask it too.
 
-use crate::config::{Base, Config, Limits, Network, Root, User, Workload};
+use crate::config::{Base, Config, Limit, Network, Root, User, Workload};
 use crate::limits;
 use heapless::Vec;
 
@@ -57,7 +57,8 @@ pub enum Step {
     /// Standard input becomes the controlling terminal, where it is one.
     ControllingTerminal,
     Umask,
-    Limit(Rlimit),
+    /// A limit that a process has, or what else it passes on.
+    Limit(Limit),
     /// What no execve(2) can give back; and what is kept outlives the change of user.
     BoundingSet,
     Groups,
@@ -77,32 +78,6 @@ pub enum Step {
     Signals,
     Seccomp,
     Execute,
-}
-
-/// The limits of setrlimit(2) that a config can name.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Rlimit {
-    Files,
-    Core,
-    Stack,
-    LockedMemory,
-    FileSize,
-}
-
-impl Rlimit {
-    pub const ALL: [Rlimit; 5] =
-        [Rlimit::Files, Rlimit::Core, Rlimit::Stack, Rlimit::LockedMemory, Rlimit::FileSize];
-
-    /// What the config says about it; `None`: as the machine has it.
-    pub fn value(self, limits: &Limits) -> Option<u64> {
-        match self {
-            Rlimit::Files => limits.files.map(u64::from),
-            Rlimit::Core => limits.core,
-            Rlimit::Stack => limits.stack,
-            Rlimit::LockedMemory => limits.locked_memory,
-            Rlimit::FileSize => limits.file_size,
-        }
-    }
 }
 
 /// New namespaces that the child is born into. The cgroup namespace is not
@@ -152,7 +127,10 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
     let mut add = |wanted: bool, step: Step| !wanted || steps.push(step).is_ok();
     let ids = ids(workload);
 
+    let has_score = config.setting(workload, Limit::OomScore).is_some();
     let mut fits = add(true, Step::Session)
+        // While /proc is the machine's, which nobody has made for us to write to.
+        && add(has_score, Step::Limit(Limit::OomScore))
         && add(walls && ids.is_some_and(|(uid, _)| uid == 0), Step::NotDumpable)
         && add(walls && circumstances.join, Step::Join)
         && add(raise && circumstances.cgroup, Step::CgroupNamespace)
@@ -176,8 +154,9 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         && add(true, Step::Stdio)
         && add(circumstances.terminal, Step::ControllingTerminal)
         && add(true, Step::Umask);
-    for limit in Rlimit::ALL {
-        fits = fits && add(limit.value(&workload.limits).is_some(), Step::Limit(limit));
+    for setting in config.settings(workload.limits) {
+        let here = setting.limit.is_of_process() && setting.limit != Limit::OomScore;
+        fits = fits && add(here, Step::Limit(setting.limit));
     }
     fits = fits
         && add(walls, Step::BoundingSet)

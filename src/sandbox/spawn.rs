@@ -143,7 +143,7 @@ fn enter_cgroup(
     cgroup::enter(config, id, workload, written).map_err(|problem| match problem {
         cgroup::Problem::Absent => Failure::new(What::NoCgroup, Errno::ENOENT),
         cgroup::Problem::Directory(errno) => Failure::new(What::Cgroup, errno),
-        cgroup::Problem::Limit { index, errno } => Failure { what: What::Limit, index, errno },
+        cgroup::Problem::Limit { limit, errno } => Failure { what: What::Limit, index: limit as u16, errno },
     })
 }
 

@@ -20,9 +20,9 @@ impl Machine {
     fn boot(place: Place, config: &str) -> Result<Machine> {
         let mounts = fs::read_to_string("/proc/mounts")?;
         let cgroups = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
-        let cgroups = cgroups.filter(|mount| mount[2] == "cgroup2").map(|mount| PathBuf::from(mount[1]));
+        let mut cgroups = cgroups.filter(|mount| mount[2] == "cgroup2").map(|mount| PathBuf::from(mount[1]));
         let cgroup = cgroups
-            .last()
+            .next_back()
             .context("no cgroup2 is mounted here")?
             .join(format!("corm-test-{}", std::process::id()));
         fs::create_dir(&cgroup)?;

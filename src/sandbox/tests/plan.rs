@@ -1,6 +1,7 @@
 use super::super::environment;
-use super::super::plan::{Circumstances, Namespaces, Plan, Rlimit, Step, plan};
+use super::super::plan::{Circumstances, Namespaces, Plan, Step, plan};
 use super::{FIRST, config};
+use crate::config::Limit;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
@@ -55,8 +56,8 @@ fn a_workload_that_says_nothing_gets_every_wall_in_this_order() {
             Pivot,
             Stdio,
             Umask,
-            Limit(Rlimit::Files),
-            Limit(Rlimit::Core),
+            Limit(crate::config::Limit::Core),
+            Limit(crate::config::Limit::Files),
             BoundingSet,
             Groups,
             Gid,
@@ -99,8 +100,8 @@ fn rights_go_after_all_that_needs_them_and_before_the_program() {
         Step::Volume(0),
         Step::Pivot,
         Step::Stdio,
-        Step::Limit(Rlimit::Stack),
-        Step::Limit(Rlimit::LockedMemory),
+        Step::Limit(Limit::Stack),
+        Step::Limit(Limit::LockedMemory),
     ] {
         let at = steps.iter().position(|it| *it == step);
         assert!(at.is_some_and(|at| at < last_with_rights), "{step:?} is at {at:?}");
@@ -158,8 +159,8 @@ fn a_privileged_workload_keeps_everything_but_still_has_its_own_session_and_clea
             Session,
             Stdio,
             Umask,
-            Limit(Rlimit::Files),
-            Limit(Rlimit::Core),
+            Limit(crate::config::Limit::Core),
+            Limit(crate::config::Limit::Files),
             CloseOnExec,
             Directory,
             Signals,
@@ -230,6 +231,8 @@ fn everything_at_once_fits_into_a_plan() {
     let volumes: String = (0..crate::limits::WORKLOAD_VOLUMES)
         .map(|n| std::format!("\"/v{n}\" = {{ tmpfs = \"1M\" }}\n"))
         .collect();
+    let limits = include_str!("../../../tests/config/good/limits-all.toml");
+    let limits = &limits[limits.find("[workload.web.limits]").unwrap()..];
     let config = config(&std::format!(
         r#"
         [workload.web]
@@ -237,12 +240,14 @@ fn everything_at_once_fits_into_a_plan() {
         root = "scratch"
         user = "0:0"
         directory = "/v1"
-        limits = {{ stack = "1M", locked-memory = "1M", file-size = "1M", core = "1M", files = 10 }}
+        {limits}
         [workload.web.volumes]
         {volumes}"#
     ));
     let most = Circumstances { terminal: true, device_files: true, foreground: true, ..ON_A_MACHINE };
-    assert!(plan(&config, config.workload(FIRST).unwrap(), most).is_some());
+    let plan = plan(&config, config.workload(FIRST).unwrap(), most).unwrap();
+    let limits = plan.steps.iter().filter(|step| matches!(step, Step::Limit(_)));
+    assert_eq!(limits.count(), 20);
 }
 
 #[test]

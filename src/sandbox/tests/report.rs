@@ -1,7 +1,8 @@
 use super::super::failure::{self, Failure, What};
-use super::super::plan::{Rlimit, Step};
+use super::super::plan::Step;
 use super::super::spawn::{Reported, read_report};
 use super::{FIRST, config, text};
+use crate::config::Limit;
 use crate::sys::Errno;
 use crate::sys::io::{self, PipeFlags};
 
@@ -40,8 +41,9 @@ fn a_failed_step_reads_as_a_sentence_with_what_to_do() {
          it must be a directory there, not a symlink"
     );
     assert_eq!(
-        line(Step::Limit(Rlimit::Core), Errno::EPERM),
-        "cannot set its limit core: operation not permitted (EPERM)"
+        line(Step::Limit(Limit::Core), Errno::EPERM),
+        "cannot set its limit core: operation not permitted (EPERM): \
+         this takes a right that corm does not have here"
     );
     assert_eq!(
         line(Step::Hostname, Errno::EPERM),
@@ -66,9 +68,9 @@ fn the_parents_failures_read_the_same_way() {
         "cannot use /data/www as a volume: no such file or directory (ENOENT)"
     );
     assert_eq!(
-        shown(Failure { what: What::Limit, index: 7, errno: Errno::ENOENT }),
+        shown(Failure { what: What::Limit, index: Limit::Pids as u16, errno: Errno::ENOENT }),
         "cannot set its limit pids.max: no such file or directory (ENOENT): \
-         this machine has no such cgroup controller"
+         this machine has no such cgroup controller, or its device is not there"
     );
 }
 
