@@ -239,8 +239,9 @@ fn two_hundred_workloads_rest_and_bad_clients_harm_nobody() -> Result<()> {
     let outcome = machine.corm(&words)?;
     assert_eq!((outcome.status, outcome.err.as_str()), (0, ""));
     assert_eq!(machine.states("stopped")?, WORKLOADS);
+    // It may meet its end before its answer: corm kills what is left in its pid namespace.
     let outcome = machine.corm(&["poweroff"])?;
-    assert_eq!((outcome.status, outcome.err.as_str()), (0, ""));
+    assert!([0, -9].contains(&outcome.status), "{} {}", outcome.status, outcome.err);
     wait_until("corm has ended", || !Path::new(&format!("/proc/{}/root/run", machine.pid)).exists());
     Ok(())
 }
