@@ -122,6 +122,7 @@ pub(super) enum Key {
     Scheduler,
     NetworkMode,
     PidNamespace,
+    UserNamespace,
     Capabilities,
     Allow,
     Deny,
@@ -355,7 +356,7 @@ sections! {
         "network" Sharing NotYet, "Network.";
         "ipc" Sharing NotYet, "System V IPC and POSIX message queues.";
         "uts" Sharing NotYet, "Hostname.";
-        "user" Sharing NotYet, "User and group ids.";
+        "user" Sharing UserNamespace, "User and group ids.";
         "cgroup" Sharing NotYet, "The cgroup tree.";
         "time" Sharing NotYet, "Clocks.";
     }

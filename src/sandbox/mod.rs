@@ -22,6 +22,7 @@ mod join;
 pub mod plan;
 mod rescue;
 pub mod seccomp;
+mod settle;
 mod spawn;
 #[cfg(test)]
 mod tests;
