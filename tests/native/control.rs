@@ -6,6 +6,7 @@ use std::fs;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// corm with a config, in pid, mount and cgroup namespaces of its own.
 struct Machine {
@@ -18,13 +19,15 @@ struct Machine {
 
 impl Machine {
     fn boot(place: Place, config: &str) -> Result<Machine> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let mounts = fs::read_to_string("/proc/mounts")?;
         let cgroups = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
         let mut cgroups = cgroups.filter(|mount| mount[2] == "cgroup2").map(|mount| PathBuf::from(mount[1]));
         let cgroup = cgroups
             .next_back()
             .context("no cgroup2 is mounted here")?
-            .join(format!("corm-test-{}", std::process::id()));
+            .join(format!("corm-test-{}-{number}", std::process::id()));
         fs::create_dir(&cgroup)?;
         fs::write(place.directory.join("corm.toml"), config)?;
         let directory = place.directory.to_str().context("our own path is text")?;
@@ -243,5 +246,79 @@ fn two_hundred_workloads_rest_and_bad_clients_harm_nobody() -> Result<()> {
     let outcome = machine.corm(&["poweroff"])?;
     assert!([0, -9].contains(&outcome.status), "{} {}", outcome.status, outcome.err);
     wait_until("corm has ended", || !Path::new(&format!("/proc/{}/root/run", machine.pid)).exists());
+    Ok(())
+}
+
+/// What the kernel says of a process that is part of its walls.
+const RIGHTS: &str = "Uid Gid Groups CapInh CapPrm CapEff CapBnd CapAmb NoNewPrivs Seccomp Seccomp_filters";
+
+#[test]
+fn exec_is_behind_the_same_walls_as_the_workload() -> Result<()> {
+    let Some(place) = Place::new()? else { return Ok(()) };
+    let (busybox, root) = (place.root().join("bin/busybox"), place.root());
+    let config = format!(
+        "[workload.auto]\ncommand = [\"/bin/busybox\", \"sleep\", \"100000\"]\nroot = {root:?}\nenv = {{ HELLO = \"there\" }}\n\
+         limits.files = 77\n\
+         [workload.ids]\ncommand = [{busybox:?}, \"sleep\", \"100000\"]\nuser = \"1234:1235\"\n\
+         security.capabilities = [\"net-bind-service\"]\nnamespaces.pid = \"host\"\n\
+         [workload.root]\ncommand = [\"/bin/busybox\", \"sleep\", \"100000\"]\nroot = {root:?}\nuser = 0\n"
+    );
+    let machine = Machine::boot(place, &config)?;
+    wait_until("all are running", || machine.states("running").is_ok_and(|count| count == 3));
+    let busybox = busybox.to_str().context("our own path is text")?;
+    for name in ["auto", "ids", "root"] {
+        let program = if name == "ids" { busybox } else { "/bin/busybox" };
+        // Of the namespaces and rights of a process, a line each.
+        let script = |pid: &str| {
+            format!(
+                "for i in mnt uts ipc net pid cgroup user; do {program} readlink /proc/{pid}/ns/$i; done; \
+                 {program} grep -E '^({}):' /proc/{pid}/status",
+                RIGHTS.replace(' ', "|")
+            )
+        };
+        let json = machine.corm(&["ps", "--json", name])?.out;
+        let (_, pid) = json.split_once("\"pid\":").with_context(|| json.clone())?;
+        let pid = pid.split(',').next().context("a pid")?;
+        let inside = machine.corm(&["exec", name, "--", program, "sh", "-c", &script("self")])?;
+        assert_eq!((inside.status, inside.err.as_str()), (0, ""), "{name}");
+        let mut outside = Command::new("nsenter");
+        outside.args(["-t", &machine.pid.to_string(), "-m", "-p", "sh", "-c"]);
+        // The machine has these programs of its own.
+        let outside = finish(outside.arg(script(pid).replace(&format!("{program} "), "")))?;
+        let ids = |text: &str| {
+            text.lines().filter(|line| !line.contains("id:\t")).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(&inside.out), ids(&outside.out), "{name}");
+        assert_eq!(inside.out.lines().count(), 18, "{}", inside.out);
+        let cgroup = fs::read_to_string(machine.cgroup.join(name).join("cgroup.procs"))?;
+        assert_eq!(cgroup.lines().count(), 1, "the one that is gone is gone: {cgroup}");
+    }
+    let exec = |words: &[&str]| machine.corm(&[&["exec"], words].concat());
+    let seen = exec(&[
+        "auto",
+        "--",
+        "sh",
+        "-c",
+        "echo $HELLO $CORM_WORKLOAD; ulimit -n; cat /proc/self/cgroup | grep ^0; ps | grep -c sleep; exit 42",
+    ])?;
+    assert_eq!((seen.status, seen.out.as_str()), (42, "there auto\n77\n0::/\n2\n"), "{}", seen.err);
+    for (words, status, err) in [
+        (
+            &["auto", "nothing"][..],
+            127,
+            "corm: auto: cannot execute nothing: no such file or directory (ENOENT)\n",
+        ),
+        (
+            &["auto", "/proc/version"],
+            126,
+            "corm: auto: cannot execute /proc/version: permission denied (EACCES)\n",
+        ),
+        (&["auto", "sh", "-c", "kill -9 $$"], 137, ""),
+        (&["atuo", "true"], 66, "corm exec: there is no workload `atuo`; `corm ps` lists them\n"),
+        (&["auto"], 64, "usage: corm exec [-i] [-t] NAME [--] COMMAND [ARGUMENT...]\n"),
+    ] {
+        let outcome = exec(words)?;
+        assert_eq!((outcome.status, outcome.err.as_str()), (status, err), "{words:?}");
+    }
     Ok(())
 }
