@@ -122,8 +122,10 @@ pub(super) enum Key {
     Scheduler,
     NetworkMode,
     PidNamespace,
+    Devices,
     UserNamespace,
     Capabilities,
+    Masks,
     Allow,
     Deny,
     Refusal,
@@ -280,6 +282,7 @@ sections! {
         "init" Boolean NotYet, "Give it corm's own small init as its process 1.";
         "stdio" Stdio Stdio, "Where its input and output lead.";
         "log" Table Log, "What becomes of what it writes.";
+        "devices" Devices Devices, "Devices of the machine that it may use.";
         "limits" Table Limits, "What it may use up.";
         "volumes" Table Volume, "Directories inside its root, by path.";
         "network" Table Connection, "What network it sees.";
@@ -336,6 +339,7 @@ sections! {
     Security "[workload.NAME.security]" {
         "capabilities" Capabilities Capabilities, "Capabilities it keeps.";
         "seccomp" Seccomp Seccomp, "System calls it may use.";
+        "masks" Masks Masks, "What of /proc and /sys it does not see.";
         "allow-bind" Words NotYet, "TCP ports it may listen on.";
         "allow-connect" Words NotYet, "TCP ports it may connect to.";
     }

@@ -277,6 +277,10 @@ pub struct Workload {
     pub network: Network,
     /// Share the machine's pid namespace (`namespaces = { pid = "host" }`).
     pub host_pid: bool,
+    /// Device nodes of the machine that it may use: paths, see [`granted`](super::granted).
+    pub devices: List<Str>,
+    /// It sees /proc and /sys whole.
+    pub unmasked: bool,
     /// Share its user namespace: `auto` is then an own uid, and no more.
     pub host_users: bool,
     /// The capabilities it keeps, a bit each; see [`has`].
@@ -306,6 +310,8 @@ impl Workload {
         volumes: List::EMPTY,
         network: Network::None,
         host_pid: false,
+        devices: List::EMPTY,
+        unmasked: false,
         host_users: false,
         capabilities: 0,
         seccomp: Seccomp { base: Base::Own, allow: List::EMPTY, deny: List::EMPTY, refusal: Refusal::Errno },

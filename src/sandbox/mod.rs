@@ -16,6 +16,8 @@
 //! each with its reason.
 
 mod child;
+mod dev;
+pub mod device_filter;
 mod environment;
 mod failure;
 mod join;
@@ -27,9 +29,10 @@ mod spawn;
 #[cfg(test)]
 mod tests;
 mod trees;
+mod views;
 
+pub use dev::{DevFailure, prepare_dev};
 pub use failure::{Failure, Shown, What, is_transient};
 pub use join::Join;
 pub use rescue::spawn_rescue;
 pub use spawn::{ChildStdio, Conditions, Launched, PlanSpace, Reported, read_report, spawn};
-pub use trees::{DevFailure, prepare_dev};

@@ -44,8 +44,6 @@ pub enum Step {
     Root,
     /// `scratch`: the program's file is attached where the command names it.
     Program,
-    /// A new /proc.
-    Proc,
     /// The minimal /dev is attached.
     Devices,
     /// In a user namespace nobody makes device files: the machine's are mounted there.
@@ -54,6 +52,12 @@ pub enum Step {
     Terminals,
     /// /dev/shm.
     SharedMemory,
+    /// /dev/mqueue.
+    MessageQueues,
+    /// A new /proc, and what of it is not to be seen.
+    Proc,
+    /// The same of /sys.
+    Sys,
     /// Volume of this number in the config is mounted.
     Volume(u16),
     /// The attached root becomes `/`, and the machine's is gone.
@@ -151,11 +155,14 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         && add(raise, Step::PrivateMounts)
         && add(raise, Step::Root)
         && add(raise && workload.root == Root::Scratch, Step::Program)
-        && add(raise, Step::Proc)
         && add(raise, Step::Devices)
         && add(raise && circumstances.device_files, Step::DeviceFiles)
         && add(raise, Step::Terminals)
-        && add(raise, Step::SharedMemory);
+        && add(raise, Step::SharedMemory)
+        && add(raise, Step::MessageQueues)
+        // What is masked there, is with /dev/null.
+        && add(raise, Step::Proc)
+        && add(raise, Step::Sys);
     let mut last = None;
     while let Some(next) = next_volume(config, workload, last).filter(|_| raise && fits) {
         fits = next.index < limits::WORKLOAD_VOLUMES as u16 && add(true, Step::Volume(next.index));
