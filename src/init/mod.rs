@@ -157,7 +157,7 @@ impl Init {
         }
         if self.booting && self.state.late.is_none() {
             self.booting = false;
-            pages::give_back_rare_code();
+            pages::give_back_program();
             pages::give_back_stack();
         }
     }
