@@ -17,8 +17,6 @@ use crate::sys::OwnedFd;
 /// what is small and always written comes first, and what may never be, last.
 #[repr(C)]
 pub struct State {
-    pub supervisor: Supervisor,
-    pub edges: [Edge; limits::WORKLOADS],
     /// How many streams wait for their budget.
     pub paused: u16,
     /// When they are looked at again, in milliseconds since boot.
@@ -33,6 +31,8 @@ pub struct State {
     /// The control socket, and who is connected to it.
     pub control: Option<OwnedFd>,
     pub clients: [Client; limits::CLIENTS],
+    pub supervisor: Supervisor,
+    pub edges: [Edge; limits::WORKLOADS],
     /// The config's text, as read.
     pub sources: Sources,
     /// Of each workload's stdout and stderr.
