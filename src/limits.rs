@@ -65,6 +65,19 @@ pub const PATH: usize = 512;
 /// record (`LOG_LINE_MAX`), less our prefix; a longer line is split with a mark.
 pub const LOG_LINE: usize = 512;
 
+/// Bytes of one workload's last lines in memory: the least, which holds fifteen of the longest
+/// ones, what a workload has that says nothing, and the most, which is also how far apart
+/// they are in their file.
+pub const LOG_RING_LEAST: u64 = 8 * 1024;
+pub const LOG_RING: u32 = 64 * 1024;
+pub const LOG_RING_MOST: u64 = 1024 * 1024;
+
+/// Clients of the control socket at once. A person has one or two, a monitor one.
+pub const CLIENTS: usize = 8;
+
+/// Of them, those who may only look: they cannot keep root out.
+pub const WATCHERS: usize = 4;
+
 /// Volumes of one workload. Each is a descriptor PID 1 holds while it starts one.
 pub const WORKLOAD_VOLUMES: usize = 32;
 

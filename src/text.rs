@@ -19,6 +19,11 @@ use core::ffi::CStr;
 /// Something that takes bytes and cannot fail.
 pub trait Sink {
     fn put(&mut self, bytes: &[u8]);
+
+    /// Hands on what it has kept back. False if anything was lost.
+    fn flush(&mut self) -> bool {
+        true
+    }
 }
 
 /// Something that can be printed for a person.

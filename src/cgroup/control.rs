@@ -1,6 +1,6 @@
 //! Handing controllers to workloads' cgroups, and asking those what happened.
 
-use super::{Path, c_str, path};
+use super::{Path, c_str, path, path_of};
 use crate::config::{Config, Limit, MAX, WorkloadId};
 use crate::put;
 use crate::sys::fs::{self, Open};
@@ -179,8 +179,14 @@ pub fn remove(config: &Config, id: WorkloadId) -> Result<(), Errno> {
 }
 
 fn number(config: &Config, id: WorkloadId, file: &str, key: &[u8]) -> Option<u64> {
+    let workload = config.workload(id)?;
+    usage(config.bytes(workload.name), file, key)
+}
+
+/// The number behind `key` in a file of the cgroup of the workload with that name.
+pub fn usage(name: &[u8], file: &str, key: &[u8]) -> Option<u64> {
     let mut buffer = [0; 512];
-    let text = fs::read_file(BorrowedFd::CWD, c_str(&mut path(config, id, file)).ok()?, &mut buffer).ok()?;
+    let text = fs::read_file(BorrowedFd::CWD, c_str(&mut path_of(name, file)).ok()?, &mut buffer).ok()?;
     value_of(text, key)
 }
 

@@ -68,7 +68,7 @@ pub fn enter(
         }
         return Ok(None);
     }
-    let (directory, new) = open(config, id).map_err(Problem::Directory)?;
+    let (directory, new) = make(config, id).map_err(Problem::Directory)?;
     if new || !written.has(id) {
         if let Err(problem) = write_limits(directory.borrow(), config, workload) {
             // Never to be taken for one with limits. If it cannot go, `written` still says no.
@@ -80,8 +80,15 @@ pub fn enter(
     Ok(Some(directory))
 }
 
+/// The directory of a workload that runs, if it has one.
+pub fn open(config: &Config, id: WorkloadId) -> Option<OwnedFd> {
+    let mut path = super::path(config, id, "");
+    fs::open(BorrowedFd::CWD, super::c_str(&mut path).ok()?, Open::PATH | Open::DIRECTORY | Open::NO_FOLLOW)
+        .ok()
+}
+
 /// The directory, and whether it was made just now.
-fn open(config: &Config, id: WorkloadId) -> Result<(OwnedFd, bool), Errno> {
+fn make(config: &Config, id: WorkloadId) -> Result<(OwnedFd, bool), Errno> {
     let mut path = super::path(config, id, "");
     let path = super::c_str(&mut path)?;
     let new = match fs::make_directory(BorrowedFd::CWD, path, 0o755) {

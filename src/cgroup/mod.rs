@@ -19,9 +19,9 @@ mod limit;
 
 pub use control::{
     CONTROLLERS, DelegateFailure, WATCHED, delegate, events, freeze, is_populated, kill, oom_kills,
-    open_events, peak, refused_forks, remove, watch, watched,
+    open_events, peak, refused_forks, remove, usage, watch, watched,
 };
-pub use limit::{Problem, Written, enter};
+pub use limit::{Problem, Written, enter, open};
 
 use crate::config::{Config, WorkloadId};
 use crate::limits;
@@ -35,7 +35,10 @@ type Path = Text<{ limits::PATH }>;
 
 /// `file` of a workload's cgroup, such as `/cgroup.kill`, or the cgroup itself if empty.
 fn path(config: &Config, id: WorkloadId, file: &str) -> Path {
-    let name = config.workload(id).map_or(&b""[..], |workload| config.bytes(workload.name));
+    path_of(config.workload(id).map_or(&b""[..], |workload| config.bytes(workload.name)), file)
+}
+
+fn path_of(name: &[u8], file: &str) -> Path {
     let mut path = Path::new();
     put!(path, "/sys/fs/cgroup/", name, file);
     path

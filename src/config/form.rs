@@ -49,6 +49,7 @@ forms! {{
     SizeOrMax INTEGER | TEXT, "a size|such as \"64M\": K, M, G or T, a number of bytes, or \"max\"";
     Overlay INTEGER | TEXT, "an overlay|\"tmpfs\", or the size it may grow to, such as \"16M\"";
     Mode TEXT, "access rights|as chmod(1) has them: \"750\" or \"1777\"";
+    Ring INTEGER | TEXT, "a size|such as \"64K\", from 8K to 1M";
     Duration TEXT, "a duration|such as \"500ms\", \"10s\", \"2m\" or \"1h\"";
     Wait TEXT, "a waiting time|such as \"500ms\", \"10s\" or \"2m\", from 10ms up";
     Cpu INTEGER | TEXT, "an amount of processor time|such as \"50%\", \"1.5\" or 2 processors";
@@ -208,13 +209,15 @@ impl Form {
     pub fn number(self, text: &[u8]) -> Option<u64> {
         let as_integer = matches!(
             self,
-            Form::Size | Form::SizeOrMax | Form::Overlay | Form::Cpu | Form::Signal | Form::User
+            Form::Size | Form::SizeOrMax | Form::Overlay | Form::Ring | Form::Cpu | Form::Signal | Form::User
         );
         if let (true, Some(integer)) = (as_integer, decimal(text)) {
             return self.whole(integer);
         }
         let number = match self {
-            Form::Size | Form::SizeOrMax | Form::Overlay => with_unit(text, b"K M G T", &[1 << 10; 4])?,
+            Form::Size | Form::SizeOrMax | Form::Overlay | Form::Ring => {
+                with_unit(text, b"K M G T", &[1 << 10; 4])?
+            }
             Form::Duration | Form::Wait => with_unit(text, b"ms s m h", &[1, 1000, 60, 60])?,
             Form::Mode => octal(text)?,
             Form::Cpu => cpu(text)?,
@@ -253,6 +256,7 @@ impl Form {
             Form::Size | Form::Overlay => (1, i64::MAX as u64),
             Form::SizeOrMax => (0, i64::MAX as u64),
             Form::Mode => (0, 0o7777),
+            Form::Ring => (limits::LOG_RING_LEAST, limits::LOG_RING_MOST),
             Form::Duration => (0, SHORT),
             Form::Wait => (10, SHORT),
             // The kernel takes no quota below a millisecond.

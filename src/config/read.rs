@@ -193,6 +193,8 @@ impl Givens {
         workload.backoff.burst = self.or(Key::BackoffBurst, 0) as u32;
         workload.backoff.within = self.or(Key::BackoffWithin, Backoff::DEFAULT.within.into()) as u32;
         self.readiness(workload);
+        workload.log.ring = self.or(Key::LogRing, Log::DEFAULT.ring.into()) as u32;
+        workload.log.kernel = self.or(Key::LogKernel, 1) != 0;
         workload.stop.signals = self.or(Key::StopSignals, Stop::DEFAULT.signals.into()) as u32;
         workload.stop.timeout = self.or(Key::StopTimeout, Stop::DEFAULT.timeout.into()) as u32;
         workload.critical = self.is(Key::Critical);
@@ -590,6 +592,7 @@ impl Reader<'_> {
             },
             exit_with: None,
             exit_report: self.given.string(Key::ExitReport),
+            control_group: self.given.short(Key::ControlGroup, SPECIAL),
             rescue: self.given.entries(Key::Rescue),
         };
     }

@@ -34,6 +34,7 @@ pub(super) enum Key {
     Backoff,
     Stdio,
     Ready,
+    Log,
     System,
     // From here on: checked, and then refused, because the effect comes with a later version.
     Watchdog,
@@ -41,6 +42,9 @@ pub(super) enum Key {
     NotYet,
     /// Checked, and that is all: part of something that is refused as a whole.
     Checked,
+    ControlGroup,
+    LogRing,
+    LogKernel,
     Hostname,
     Modules,
     Sysctl,
@@ -305,6 +309,7 @@ sections! {
         "early" Boolean Early, "Start before modules are loaded and filesystems are mounted.";
         "init" Boolean NotYet, "Give it corm's own small init as its process 1.";
         "stdio" Stdio Stdio, "Where its input and output lead.";
+        "log" Table Log, "What becomes of what it writes.";
         "devices" Devices Devices, "Devices of the machine that it may use.";
         "limits" Table Limits, "What it may use up.";
         "volumes" Table Volume, "Directories inside its root, by path.";
@@ -415,6 +420,10 @@ sections! {
         "timeout" Wait ProbeTimeout, "How long an answer may take.";
         "threshold" Count ProbeThreshold, "So many misses in a row, once it was ready, and it is restarted.";
     }
+    Log "[workload.NAME.log]" {
+        "ring" Ring LogRing, "Its last lines, kept in memory for `corm logs`.";
+        "kernel" Boolean LogKernel, "Its lines go to the kernel log and the console too.";
+    }
     System "[system]" {
         "hostname" Hostname Hostname, "The machine's name.";
         "modules" Modules Modules, "Kernel modules to load, each with what it depends on.";
@@ -424,6 +433,7 @@ sections! {
         "poweroff" Poweroff Poweroff, "How this board is powered off: some only come back from `reboot`.";
         "exit-with" Name ExitWith, "When this workload has ended for good, the machine ends.";
         "exit-report" Device ExitReport, "The character device that workload's exit status is written to.";
+        "control-group" Count ControlGroup, "The gid whose members may look, and no more, through the control socket.";
         "rescue" Command Rescue, "The program of `on-failure = \"rescue\"`.";
     }
     Watchdog "[system.watchdog]" {

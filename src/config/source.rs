@@ -127,6 +127,11 @@ impl Sources {
         self.text.get(span.at.into()..span.end()).unwrap_or(&[])
     }
 
+    /// The text of a file, by its number.
+    pub fn file(&self, number: usize) -> Option<&[u8]> {
+        self.files.get(number).map(|file| self.bytes(file.text))
+    }
+
     /// The text up to the end of a file: offsets in it are offsets in all of the text.
     pub(super) fn up_to(&self, file: File) -> &[u8] {
         self.text.get(..file.text.end()).unwrap_or(&[])

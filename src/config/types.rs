@@ -189,6 +189,8 @@ pub struct System {
     /// Where that status is written as a decimal number and a newline: a
     /// character device, such as a virtio-serial port. Absent: a line on the console.
     pub exit_report: Option<Str>,
+    /// The gid whose members may look through the control socket.
+    pub control_group: Option<u32>,
     /// The rescue program; default /bin/sh.
     pub rescue: List<Str>,
 }
@@ -202,6 +204,7 @@ impl System {
         poweroff: FinalAction::PowerOff,
         exit_with: None,
         exit_report: None,
+        control_group: None,
         rescue: List::EMPTY,
     };
 }
@@ -283,6 +286,7 @@ pub struct Workload {
     /// Starts before the kernel modules are loaded and `[mount]` is done.
     pub early: bool,
     pub stdio: Stdio,
+    pub log: Log,
     /// `[workload.NAME.limits]`, corm's own defaults included; see [`Config::limit`].
     pub limits: List<Setting>,
     pub volumes: List<Volume>,
@@ -330,6 +334,7 @@ impl Workload {
         privileged: false,
         early: false,
         stdio: Stdio::Log,
+        log: Log { ring: 0, kernel: false },
         limits: List::EMPTY,
         volumes: List::EMPTY,
         network: Network::None,
@@ -531,6 +536,19 @@ impl Stop {
     pub fn patience(self) -> u32 {
         self.timeout.checked_div(self.all().count() as u32).unwrap_or(self.timeout)
     }
+}
+
+/// `[workload.NAME.log]`: what becomes of what it writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Log {
+    /// Bytes of its last lines that are kept in memory.
+    pub ring: u32,
+    /// Its lines go to the kernel log and the console too.
+    pub kernel: bool,
+}
+
+impl Log {
+    pub const DEFAULT: Log = Log { ring: limits::LOG_RING, kernel: true };
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -4,15 +4,22 @@
 //! `corm help`, and the suggestion for a misspelt one. A command writes to its
 //! [`Streams`] and returns an exit status, after sysexits(3) where one fits.
 
+mod arguments;
 mod check;
+mod client;
 mod commands;
+mod exec;
+mod logs;
 mod notify;
 mod power;
+pub mod protocol;
 mod run;
 mod streams;
+mod table;
 #[cfg(test)]
 mod tests;
 mod version;
+mod workloads;
 
 pub(crate) use streams::Output;
 pub use streams::Streams;
@@ -20,11 +27,14 @@ pub use streams::Streams;
 use crate::config::near;
 use crate::put;
 use crate::sys::{Args, BorrowedFd};
+use crate::text::Sink;
 use core::ffi::CStr;
 
 /// Exit statuses.
 pub mod exit {
     pub const OK: u8 = 0;
+    /// It was done, and what came of it is not what was wanted.
+    pub const FAILED: u8 = 1;
     pub const USAGE: u8 = 64;
     pub const DATA: u8 = 65;
     pub const NO_INPUT: u8 = 66;

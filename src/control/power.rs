@@ -1,9 +1,11 @@
-//! `corm poweroff`, `reboot`, `halt`: a signal to PID 1.
+//! `corm poweroff`, `reboot`, `halt`: a request to PID 1, or a signal where it has no socket.
 //!
 //! The signals are those of busybox's tools, but what they mean is the business
 //! of whoever is PID 1. To another init they might mean anything, so this asks first.
 
+use super::client::{Connection, Failure};
 use super::commands::Command;
+use super::protocol::{Op, Request};
 use super::{Streams, Words, exit};
 use crate::put;
 use crate::sys::fs::{self, Follow};
@@ -13,11 +15,20 @@ pub(super) fn run(this: &Command, words: Words, streams: &mut Streams) -> u8 {
     if let Some(word) = words.next() {
         return this.misused(word.to_bytes(), streams);
     }
-    let signal = match this.name {
-        "poweroff" => libc::SIGUSR2,
-        "reboot" => libc::SIGTERM,
-        _ => libc::SIGUSR1,
+    let (signal, argument) = match this.name {
+        "poweroff" => (libc::SIGUSR2, 0),
+        "reboot" => (libc::SIGTERM, 1),
+        _ => (libc::SIGUSR1, 2),
     };
+    match Connection::open() {
+        Ok(mut connection) => {
+            let asked = connection.ask(&Request { argument, ..Request::of(Op::End, b"") });
+            return asked.map_or_else(|failure| failure.tell(this.name, streams), |_| exit::OK);
+        }
+        // Where it has no socket, for want of room or of CONFIG_UNIX, it has signals.
+        Err(Failure::Connect(Errno::ENOENT | Errno::ECONNREFUSED)) => {}
+        Err(failure) => return failure.tell(this.name, streams),
+    }
     let mut buffer = [0; 32];
     let name = fs::read_file(BorrowedFd::CWD, c"/proc/1/comm", &mut buffer).unwrap_or(b"?").trim_ascii_end();
     if name != b"corm" && !is_this_program() {

@@ -24,17 +24,17 @@ impl Output {
     pub fn to(fd: BorrowedFd<'static>) -> Output {
         Output { fd, used: 0, failed: false, buffer: [0; BUFFER] }
     }
+}
 
+impl Sink for Output {
     /// Writes what is left. False if anything could not be written.
-    pub fn flush(&mut self) -> bool {
+    fn flush(&mut self) -> bool {
         let bytes = self.buffer.get(..self.used).unwrap_or(&[]);
         self.failed |= io::write_all(self.fd, bytes).is_err();
         self.used = 0;
         !self.failed
     }
-}
 
-impl Sink for Output {
     fn put(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if self.used == BUFFER {

@@ -35,6 +35,7 @@ impl Init {
     }
 
     fn try_launch(&mut self, id: WorkloadId) -> Result<u32, Unable> {
+        self.renew_group(id);
         let stdio = self.config.workload(id).map_or(Stdio::Log, |workload| workload.stdio);
         let ends = self.open_stdio(stdio).map_err(|(path, errno)| {
             error!(self.name(id), ": cannot open ", path, " for it: ", errno);
@@ -149,7 +150,21 @@ impl Init {
         own_pids && super::signals::is_deaf(pid, signal)
     }
 
+    /// Linux 6.14 counts how often a cgroup was killed, and its clone3(2) compares the
+    /// count of the parent's cgroup with that of the child's: a child that is cloned into
+    /// one that was ever killed is killed too. So such a cgroup makes room for a new one.
+    fn renew_group(&mut self, id: WorkloadId) {
+        let Some(edge) = self.state.edge(id).filter(|edge| edge.killed) else { return };
+        // What is still in it keeps it, which on other kernels is no harm.
+        if cgroup::remove(self.config, id).is_ok() {
+            (edge.killed, edge.oom_kills) = (false, 0);
+        }
+    }
+
     pub(super) fn kill_group(&mut self, id: WorkloadId) {
+        if let Some(edge) = self.state.edge(id) {
+            edge.killed = true;
+        }
         let Err(errno) = cgroup::kill(self.config, id) else { return };
         // Without a cgroup there is still the main process, and with it its pid namespace.
         let pid = self.state.supervisor.unit(id).and_then(Unit::pid);

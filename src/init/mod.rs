@@ -9,6 +9,7 @@
 //! What this must never do: exit, block, or trust a workload with anything but
 //! bytes.
 
+mod clients;
 mod launch;
 mod output;
 mod ready;
@@ -24,6 +25,7 @@ use crate::sys::cell::TakeOnce;
 use crate::sys::event::{self, Interest};
 use crate::sys::{BorrowedFd, OwnedFd, children, clock, pages};
 use crate::{cgroup, end, error, info, log, sandbox, say, warn};
+use clients::Client;
 use signals::Wish;
 use state::{Source, State};
 
@@ -39,6 +41,7 @@ pub fn run() -> ! {
     let (Some(config), Some(state), Some(plan)) = (CONFIG.take(), STATE.take(), PLAN.take()) else {
         end::finish(FinalAction::Halt, false)
     };
+    crate::log::keep_lines();
     let found = boot::early();
     boot::config_files::load(found.command_line.config(), &mut state.sources, config);
     boot::prepare(config, &found);
@@ -90,6 +93,7 @@ impl Init {
         if let Err(failure) = sandbox::prepare_dev() {
             error!(failure);
         }
+        self.open_control();
         for id in self.config.ids() {
             let name = self.name(id);
             if self.found.command_line.is_masked(name) {
@@ -161,7 +165,7 @@ impl Init {
         }
         if self.booting && self.state.late.is_none() {
             self.booting = false;
-            pages::give_back_rare_code();
+            pages::give_back_program();
             pages::give_back_stack();
         }
     }
@@ -176,6 +180,8 @@ impl Init {
             Some(Source::Limit(id, index)) => self.take_limit(id, index),
             Some(Source::Notice(id)) => self.take_notices(id),
             Some(Source::Newline(id)) => self.take_newline(id),
+            Some(Source::Control) => self.accept_client(),
+            Some(Source::Client(slot)) => self.serve(slot),
             None => {}
         }
     }
@@ -219,6 +225,10 @@ impl Init {
                 Action::EnterRescue => self.rescue(),
                 Action::Finish { end, status } => self.finish(end, status),
             }
+        }
+        // What answers them need not be in memory as long as nobody waits.
+        if self.state.clients.iter().any(Client::is_waiting) {
+            self.answer_waiting();
         }
     }
 

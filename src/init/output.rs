@@ -1,10 +1,11 @@
 //! What workloads write, on its way to the log.
 
 use super::Init;
-use super::state::Source;
-use crate::config::WorkloadId;
+use super::state::{OneStream, Source};
+use crate::config::{Config, Log, WorkloadId};
 use crate::log::Level;
-use crate::log::capture::{Budget, Pumped};
+use crate::log::capture::{Budget, Destination, Pumped};
+use crate::log::ring::{Place, Ring};
 use crate::sys::event::{self, Interest};
 use crate::sys::{BorrowedFd, OwnedFd, clock};
 use crate::warn;
@@ -35,20 +36,39 @@ impl Which {
 /// pipe holds (64 KiB), in reads of a kilobyte.
 const LAST_WORDS: usize = 64;
 
+fn destination<'a>(config: &'a Config, id: WorkloadId, which: Which, ring: &'a mut Ring) -> Destination<'a> {
+    let workload = config.workload(id);
+    let log = workload.map_or(Log::DEFAULT, |workload| workload.log);
+    Destination {
+        ring,
+        place: place(id, log),
+        level: which.level(),
+        source: workload.map_or(b"?", |workload| config.bytes(workload.name)),
+        kernel: log.kernel,
+    }
+}
+
+/// Where a workload's last lines are.
+pub(super) fn place(id: WorkloadId, log: Log) -> Place {
+    Place { index: id.0, size: log.ring }
+}
+
 impl Init {
     /// Reads from a workload's new pipe.
     pub(super) fn open_stream(&mut self, id: WorkloadId, which: Which, pipe: OwnedFd) {
         self.close_stream(id, which);
         self.watch(pipe.borrow(), Interest::Readable, which.source(id));
-        if let Some((stream, ..)) = self.state.stream(id, which) {
-            stream.open(pipe);
+        if let Some(one) = self.state.stream(id, which) {
+            one.stream.open(pipe);
         }
     }
 
     fn close_stream(&mut self, id: WorkloadId, which: Which) {
-        let name = self.name(id);
-        let stream = self.state.stream(id, which);
-        let pipe = stream.and_then(|(stream, begun, _)| stream.close(begun, which.level(), name));
+        let config = self.config;
+        let pipe = self
+            .state
+            .stream(id, which)
+            .and_then(|one| one.stream.close(one.begun, &mut destination(config, id, which, one.ring)));
         if let Some(pipe) = pipe {
             self.forget(pipe);
         }
@@ -56,10 +76,11 @@ impl Init {
 
     /// One read; the next comes when epoll says so, so that nobody is starved.
     pub(super) fn pump(&mut self, id: WorkloadId, which: Which) -> Pumped {
-        let name = self.name(id);
-        let Some((stream, begun, budget)) = self.state.stream(id, which) else { return Pumped::Ended };
-        budget.fill(clock::now());
-        let pumped = stream.pump(begun, budget, which.level(), name);
+        let config = self.config;
+        let Some(one) = self.state.stream(id, which) else { return Pumped::Ended };
+        one.budget.fill(clock::now());
+        let mut to = destination(config, id, which, one.ring);
+        let pumped = one.stream.pump(one.begun, one.budget, &mut to);
         match pumped {
             Pumped::Broke => self.pause(id, which),
             Pumped::Ended => self.close_stream(id, which),
@@ -82,7 +103,7 @@ impl Init {
     /// Takes it out of epoll altogether: a hang-up is reported whatever is asked for.
     fn pause(&mut self, id: WorkloadId, which: Which) {
         let epoll = BorrowedFd::from_number(self.epoll.borrow().number());
-        let Some((stream, ..)) = self.state.stream(id, which) else { return };
+        let Some(OneStream { stream, .. }) = self.state.stream(id, which) else { return };
         if stream.is_paused() {
             return;
         }
@@ -106,7 +127,7 @@ impl Init {
         let epoll = BorrowedFd::from_number(self.epoll.borrow().number());
         for id in self.config.ids() {
             for which in [Which::Output, Which::Errors] {
-                let Some((stream, ..)) = self.state.stream(id, which) else { continue };
+                let Some(OneStream { stream, .. }) = self.state.stream(id, which) else { continue };
                 if !stream.is_paused() {
                     continue;
                 }

@@ -197,7 +197,7 @@ fn end_probe(probe: Option<u32>) {
 /// In the child: does the port answer, in the network of this process?
 fn is_well(workload: &Workload, of: Option<u32>) -> bool {
     let entered = match of {
-        Some(pid) => process::open(pid).and_then(|pid| process::join(pid.borrow(), Namespaces::NETWORK)),
+        Some(pid) => process::open(pid).and_then(|pid| process::enter(pid.borrow(), Namespaces::NETWORK)),
         None => Ok(()),
     };
     let probe = workload.probe;

@@ -60,6 +60,12 @@ impl Init {
         self.take_notices(id);
         self.be_deaf(id);
         self.drain(id);
+        if let Some(edge) = self.state.edge(id) {
+            edge.exit = match exit {
+                Exit::Status(status) => u16::from(status).saturating_add(256),
+                Exit::Signal(signal) => u16::from(signal).saturating_add(512),
+            };
+        }
         self.report_out_of_memory(id);
         if exit == Exit::Signal(libc::SIGSYS as u8) {
             error!(

@@ -4,12 +4,14 @@
 //! config is kept as its text. Nothing in it is an address, so that it can be
 //! handed to a newer corm by a re-exec.
 
+use super::clients::Client;
 use super::output::Which;
 use super::watch::Watch;
 use crate::cgroup;
 use crate::config::{Sources, WorkloadId};
 use crate::limits;
 use crate::log::capture::{Begun, Budget, Stream};
+use crate::log::ring::Ring;
 use crate::supervise::Supervisor;
 use crate::sys::OwnedFd;
 
@@ -30,6 +32,9 @@ pub struct State {
     pub watch_again: Option<u64>,
     /// There may be children to reap.
     pub unreaped: bool,
+    /// The control socket, and who is connected to it.
+    pub control: Option<OwnedFd>,
+    pub clients: [Client; limits::CLIENTS],
     pub supervisor: Supervisor,
     pub edges: [Edge; limits::WORKLOADS],
     /// The config's text, as read.
@@ -38,11 +43,20 @@ pub struct State {
     pub begun: [[Begun; 2]; limits::WORKLOADS],
 }
 
+/// See [`State::stream`].
+pub struct OneStream<'a> {
+    pub stream: &'a mut Stream,
+    pub begun: &'a mut Begun,
+    pub budget: &'a mut Budget,
+    pub ring: &'a mut Ring,
+}
+
 /// The descriptors of one workload.
 pub struct Edge {
     pub output: Stream,
     pub errors: Stream,
     pub budget: Budget,
+    pub ring: Ring,
     /// Where the child says which step failed; closed by a successful execve(2).
     pub report: Option<OwnedFd>,
     /// cgroup.events, watched while processes are left in the cgroup.
@@ -56,6 +70,10 @@ pub struct Edge {
     pub oom_kills: u32,
     /// What its limits say.
     pub watches: [Watch; cgroup::WATCHED],
+    /// How it last ended, as [`Field::Exit`](crate::control::protocol::Field::Exit) has it; 0: never.
+    pub exit: u16,
+    /// Its cgroup was killed and is used up; see `Init::renew_group`.
+    pub killed: bool,
 }
 
 impl State {
@@ -71,21 +89,24 @@ impl State {
         rescue_deadline: None,
         watch_again: None,
         unreaped: false,
+        control: None,
+        clients: [const { Client::NONE }; limits::CLIENTS],
     };
 
     pub fn edge(&mut self, id: WorkloadId) -> Option<&mut Edge> {
         self.edges.get_mut(id.index())
     }
 
-    /// One of a workload's streams, the line that has begun in it, and what
-    /// the workload may still write.
-    pub fn stream(&mut self, id: WorkloadId, which: Which) -> Option<(&mut Stream, &mut Begun, &mut Budget)> {
+    /// One of a workload's streams, the line that has begun in it, what the
+    /// workload may still write, and the last of what it has written.
+    pub fn stream(&mut self, id: WorkloadId, which: Which) -> Option<OneStream<'_>> {
         let edge = self.edges.get_mut(id.index())?;
         let [output, errors] = self.begun.get_mut(id.index())?;
-        Some(match which {
-            Which::Output => (&mut edge.output, output, &mut edge.budget),
-            Which::Errors => (&mut edge.errors, errors, &mut edge.budget),
-        })
+        let (stream, begun) = match which {
+            Which::Output => (&mut edge.output, output),
+            Which::Errors => (&mut edge.errors, errors),
+        };
+        Some(OneStream { stream, begun, budget: &mut edge.budget, ring: &mut edge.ring })
     }
 
     pub fn output_deadline(&self) -> Option<u64> {
@@ -98,6 +119,7 @@ impl Edge {
         output: Stream::CLOSED,
         errors: Stream::CLOSED,
         budget: Budget::FRESH,
+        ring: Ring::EMPTY,
         report: None,
         group: None,
         notices: None,
@@ -105,6 +127,8 @@ impl Edge {
         probe: None,
         oom_kills: 0,
         watches: [Watch::NONE; cgroup::WATCHED],
+        exit: 0,
+        killed: false,
     };
 }
 
@@ -120,6 +144,8 @@ pub enum Source {
     Limit(WorkloadId, u8),
     Notice(WorkloadId),
     Newline(WorkloadId),
+    Control,
+    Client(u16),
 }
 
 impl Source {
@@ -133,6 +159,8 @@ impl Source {
             Source::Limit(id, index) => (u64::from(index).saturating_add(LIMITS), id.0),
             Source::Notice(id) => (8, id.0),
             Source::Newline(id) => (9, id.0),
+            Source::Control => (5, 0),
+            Source::Client(slot) => (6, slot),
         };
         kind << 16 | u64::from(id)
     }
@@ -145,6 +173,8 @@ impl Source {
             2 => Source::Errors(id),
             3 => Source::Report(id),
             4 => Source::Group(id),
+            5 => Source::Control,
+            6 => Source::Client(id.0),
             8 => Source::Notice(id),
             9 => Source::Newline(id),
             index => Source::Limit(id, u8::try_from(index.checked_sub(LIMITS)?).ok()?),

@@ -7,6 +7,7 @@
 //! there is budget again: the workload then waits in its own write(2), and
 //! nothing is lost, and nobody else notices.
 
+use super::ring::{Place, Ring, SPLIT};
 use super::{Level, emit};
 use crate::limits;
 use crate::sys::{BorrowedFd, Errno, OwnedFd, io};
@@ -22,6 +23,28 @@ pub struct Stream {
     begun: usize,
     /// Not watched until the budget is back.
     paused: bool,
+}
+
+/// Where a workload's lines go.
+pub struct Destination<'a> {
+    pub ring: &'a mut Ring,
+    pub place: Place,
+    pub level: Level,
+    pub source: &'a [u8],
+    /// To the kernel log and the console as well.
+    pub kernel: bool,
+}
+
+impl Destination<'_> {
+    fn take(&mut self, line: &[u8], split: bool) {
+        if let Some(file) = super::rings() {
+            let mark = if split { SPLIT } else { 0 };
+            self.ring.add(file, self.place, self.level as u8 | mark, line);
+        }
+        if self.kernel {
+            emit(self.level, self.source, line);
+        }
+    }
 }
 
 /// What became of a [`Stream::pump`].
@@ -58,7 +81,7 @@ impl Stream {
     }
 
     /// Reads once and passes the lines on.
-    pub fn pump(&mut self, line: &mut Begun, budget: &mut Budget, level: Level, source: &[u8]) -> Pumped {
+    pub fn pump(&mut self, line: &mut Begun, budget: &mut Budget, to: &mut Destination) -> Pumped {
         /// One read: two full lines. It is what decides how much stack PID 1 has in memory.
         const CHUNK: usize = 2 * limits::LOG_LINE;
         if budget.lines <= 0 {
@@ -73,18 +96,18 @@ impl Stream {
             Err(Errno::EINTR) => return Pumped::More,
             Err(_) => return Pumped::Ended,
         };
-        self.take(line, read, |line| {
+        self.take(line, read, |line, split| {
             budget.spend();
-            emit(level, source, line);
+            to.take(line, split);
         });
         if read.len() < CHUNK { Pumped::Dry } else { Pumped::More }
     }
 
     /// Flushes, and gives the pipe back to whoever watches it.
     #[must_use]
-    pub fn close(&mut self, line: &mut Begun, level: Level, source: &[u8]) -> Option<OwnedFd> {
+    pub fn close(&mut self, line: &mut Begun, to: &mut Destination) -> Option<OwnedFd> {
         if self.begun > 0 {
-            emit(level, source, line.get(..self.begun).unwrap_or(&[]));
+            to.take(line.get(..self.begun).unwrap_or(&[]), false);
         }
         self.begun = 0;
         self.paused = false;
@@ -92,7 +115,7 @@ impl Stream {
     }
 
     /// Cuts bytes into lines, carrying an unfinished one over.
-    fn take(&mut self, line: &mut Begun, mut bytes: &[u8], mut each: impl FnMut(&[u8])) {
+    fn take(&mut self, line: &mut Begun, mut bytes: &[u8], mut each: impl FnMut(&[u8], bool)) {
         while !bytes.is_empty() {
             let end = bytes.iter().position(|byte| *byte == b'\n');
             let (part, rest) = bytes.split_at_checked(end.unwrap_or(bytes.len())).unwrap_or((bytes, &[]));
@@ -104,16 +127,16 @@ impl Stream {
                 let (now, later) = part.split_at_checked(room).unwrap_or((part, &[]));
                 self.append(line, now);
                 self.append(line, b"\\");
-                each(line.get(..self.begun).unwrap_or(&[]));
+                each(line.get(..self.begun).unwrap_or(&[]), true);
                 self.begun = 0;
                 part = later;
             }
             if end.is_some() && self.begun == 0 {
-                each(part);
+                each(part, false);
             } else {
                 self.append(line, part);
                 if end.is_some() {
-                    each(line.get(..self.begun).unwrap_or(&[]));
+                    each(line.get(..self.begun).unwrap_or(&[]), false);
                     self.begun = 0;
                 }
             }
@@ -175,7 +198,7 @@ mod tests {
         let (mut stream, mut begun) = (Stream::CLOSED, [0; limits::LOG_LINE]);
         let mut lines = std::vec::Vec::new();
         for chunk in chunks {
-            stream.take(&mut begun, chunk, |line| lines.push(line.to_vec()));
+            stream.take(&mut begun, chunk, |line, _| lines.push(line.to_vec()));
         }
         (lines, stream.begun)
     }
@@ -213,23 +236,26 @@ mod tests {
     #[test]
     fn short_lines_are_paid_for_before_more_are_read() {
         let (mut stream, mut budget) = (Stream::CLOSED, Budget::FRESH);
-        let mut line = [0; limits::LOG_LINE];
+        let (mut line, mut ring) = ([0; limits::LOG_LINE], Ring::EMPTY);
+        let place = Place { index: 0, size: limits::LOG_RING };
+        let mut to =
+            Destination { ring: &mut ring, place, level: Level::Debug, source: b"test", kernel: false };
         let (reader, _writer) = io::pipe(io::PipeFlags::NonBlocking).unwrap();
         stream.open(reader);
         budget.fill(1);
-        assert_eq!(stream.pump(&mut line, &mut budget, Level::Debug, b"test"), Pumped::Dry);
-        stream.take(&mut line, &[b'\n'; 4096], |_| budget.spend());
+        assert_eq!(stream.pump(&mut line, &mut budget, &mut to), Pumped::Dry);
+        stream.take(&mut line, &[b'\n'; 4096], |_, _| budget.spend());
         assert_eq!(budget.lines, Budget::MOST - 4096);
         let mut now = 1;
         while budget.lines <= 0 {
-            assert_eq!(stream.pump(&mut line, &mut budget, Level::Debug, b"test"), Pumped::Broke);
+            assert_eq!(stream.pump(&mut line, &mut budget, &mut to), Pumped::Broke);
             now += Budget::PAUSE;
             budget.fill(now);
         }
         // 3096 lines of debt at 500 a second.
         assert!((6_100..6_500).contains(&now), "{now}");
-        assert_eq!(stream.pump(&mut line, &mut budget, Level::Debug, b"test"), Pumped::Dry);
-        assert!(stream.close(&mut line, Level::Debug, b"test").is_some());
+        assert_eq!(stream.pump(&mut line, &mut budget, &mut to), Pumped::Dry);
+        assert!(stream.close(&mut line, &mut to).is_some());
     }
 
     #[test]

@@ -15,13 +15,15 @@
 //! fails or allocates.
 
 pub mod capture;
+pub mod ring;
 
 use crate::limits;
 use crate::pack::Packed;
 use crate::sys::fs::{self, Open};
 use crate::sys::{BorrowedFd, OwnedFd, clock, io, kernel_log, time};
 use crate::text::{self, Hex, Right, Show, Sink, Text, Value, Zeros};
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use ring::{Place, Ring};
 
 /// Severities as in syslog(3); a smaller number is worse.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -67,11 +69,42 @@ macro_rules! say {
 pub fn say(level: Level, template: Packed, values: &[Value]) {
     let mut line = Line::new();
     text::fill(&mut line, template, values);
+    if let Some(file) = rings() {
+        let mut ring = own_ring();
+        ring.add(file, OWN, level as u8, line.as_bytes());
+        let (head, lines) = ring.numbers();
+        OWN_HEAD.store(head, Relaxed);
+        OWN_LINES.store(lines, Relaxed);
+    }
     emit(level, b"corm", line.as_bytes());
+}
+
+/// Where the ring of corm's own lines is: behind the workloads'.
+pub const OWN: Place = Place { index: limits::WORKLOADS as u16, size: limits::LOG_RING };
+static OWN_HEAD: AtomicU64 = AtomicU64::new(0);
+static OWN_LINES: AtomicU32 = AtomicU32::new(0);
+
+pub fn own_ring() -> Ring {
+    Ring::from_numbers(OWN_HEAD.load(Relaxed), OWN_LINES.load(Relaxed))
+}
+
+/// The file of all rings; only PID 1 has one.
+pub fn rings() -> Option<BorrowedFd<'static>> {
+    let number = RINGS.load(Relaxed);
+    (number != NONE).then(|| BorrowedFd::from_number(number))
+}
+
+/// From now on lines are kept for whoever asks for them later.
+pub fn keep_lines() {
+    // Without it there are no lines to be had later, and all else works.
+    if let Ok(file) = io::memory_file(c"corm-log") {
+        RINGS.store(file.into_number(), Relaxed);
+    }
 }
 
 const NONE: i32 = -1;
 static KMSG: AtomicI32 = AtomicI32::new(NONE);
+static RINGS: AtomicI32 = AtomicI32::new(NONE);
 static CONSOLE: AtomicI32 = AtomicI32::new(NONE);
 /// The kernel prints records with a level below this on its consoles itself.
 static KERNEL_PRINTS_BELOW: AtomicU8 = AtomicU8::new(0);
@@ -160,6 +193,8 @@ static TRIES: AtomicU8 = AtomicU8::new(0);
 pub fn take_time() {
     const TRIES_OF_A_CHILD: u8 = 50;
     TRIES.store(TRIES_OF_A_CHILD, Relaxed);
+    // The rings are PID 1's: where they end a copy of it does not know.
+    RINGS.store(NONE, Relaxed);
 }
 
 /// A line with its priority or time, its source, and its newline.
@@ -235,7 +270,7 @@ fn write_record(console: BorrowedFd, time: &(Right<u64>, Zeros), source: &[u8], 
 
 /// Bytes with control characters spelled out (`\x1b`), so that no workload
 /// plays tricks on the console's terminal; the kernel log does the same.
-struct Printable<'a>(&'a [u8]);
+pub(crate) struct Printable<'a>(pub &'a [u8]);
 
 impl Show for Printable<'_> {
     fn show(&self, out: &mut dyn Sink) {

@@ -12,13 +12,14 @@ mod terminal;
 
 use crate::config::{Config, Limit, Spaces, WorkloadId};
 use crate::init::signals;
-use crate::sandbox::{self, ChildStdio, Conditions, Launched, PlanSpace, Reported};
+use crate::sandbox::{self, ChildStdio, Conditions, Enter, Launched, PlanSpace, Reported};
 use crate::sys::cell::TakeOnce;
 use crate::sys::children::{self, Ended};
 use crate::sys::io::{self, Wait};
 use crate::sys::{BorrowedFd, Errno, OwnedFd, event, fs, process, time, tty};
 use crate::text::Bytes;
 use crate::{cgroup, error};
+use core::ffi::CStr;
 use terminal::Terminal;
 
 /// What docker-run(1) and shells exit with when it was not the workload that failed.
@@ -37,13 +38,36 @@ pub fn foreground(config: &mut Config, id: WorkloadId, wants_terminal: Option<bo
             return FAILED;
         }
     }
-    let Some(space) = SPACE.take() else { return FAILED };
-    let ignored = Ignored::now();
-    process::default_signals();
+    let Some((ignored, space)) = begin() else { return FAILED };
     match Foreground::start(config, id, wants_terminal, ignored, space) {
         Ok(foreground) => foreground.serve(),
         Err(status) => status,
     }
+}
+
+/// Runs a program behind the walls of a workload that runs, and returns as [`foreground`] does.
+pub fn enter<'c>(config: &'c Config, id: WorkloadId, entry: &'c Enter<'c>, terminal: bool) -> u8 {
+    let Some((ignored, space)) = begin() else { return FAILED };
+    let started = open_terminal(Some(terminal)).and_then(|terminal| {
+        let conditions = Conditions { foreground: true, enter: Some(entry), ..Conditions::default() };
+        Foreground::launch(config, id, terminal, None, conditions, ignored, space)
+    });
+    started.map_or_else(|status| status, Foreground::serve)
+}
+
+/// What this process was told to ignore, and the one space there is.
+fn begin() -> Option<(Ignored, &'static mut PlanSpace)> {
+    let space = SPACE.take()?;
+    let ignored = Ignored::now();
+    process::default_signals();
+    Some((ignored, space))
+}
+
+fn open_terminal(wanted: Option<bool>) -> Result<Option<Terminal>, u8> {
+    Terminal::open(wanted).map_err(|errno| {
+        error!("cannot open a terminal for it: ", errno);
+        FAILED
+    })
 }
 
 /// Signals that whoever started this process had it ignore, as nohup(1) does: a bit each.
@@ -76,6 +100,10 @@ struct Foreground<'c> {
     signals: OwnedFd,
     ignored: Ignored,
     terminal: Option<Terminal>,
+    /// Where that is not the workload's own.
+    command: Option<&'c CStr>,
+    /// It is the first process of a pid namespace.
+    first: bool,
     /// Where this workload's cgroup is removed from.
     cgroup: Option<host::Cgroup>,
     /// A signal that the workload was asked to end with.
@@ -93,15 +121,26 @@ impl<'c> Foreground<'c> {
         ignored: Ignored,
         space: &mut PlanSpace,
     ) -> Result<Self, u8> {
-        let terminal = Terminal::open(wants_terminal).map_err(|errno| {
-            error!("cannot open a terminal for it: ", errno);
-            FAILED
-        })?;
+        let terminal = open_terminal(wants_terminal)?;
         let host = host::prepare(config, id).map_err(|unable| {
             error!(unable);
             FAILED
         })?;
         let config = &*config;
+        let conditions =
+            Conditions { keeps_groups: host.keeps_groups, foreground: true, ..Conditions::default() };
+        Self::launch(config, id, terminal, host.cgroup, conditions, ignored, space)
+    }
+
+    fn launch(
+        config: &'c Config,
+        id: WorkloadId,
+        terminal: Option<Terminal>,
+        cgroup: Option<host::Cgroup>,
+        conditions: Conditions<'c>,
+        ignored: Ignored,
+        space: &mut PlanSpace,
+    ) -> Result<Self, u8> {
         // What stops a job stops this one; all the rest is the workload's.
         let job = [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
         let signals =
@@ -109,8 +148,6 @@ impl<'c> Foreground<'c> {
                 error!("cannot watch for signals: ", errno);
                 FAILED
             })?;
-        let keeps_groups = host.keeps_groups;
-        let conditions = Conditions { keeps_groups, foreground: true, ..Conditions::default() };
         let launched = launch(config, id, terminal.as_ref(), conditions, space);
         let Launched { pid, report } = launched.map_err(|failure| {
             error!(name(config, id), ": ", failure.shown(config, id));
@@ -125,7 +162,9 @@ impl<'c> Foreground<'c> {
             signals,
             ignored,
             terminal,
-            cgroup: host.cgroup,
+            command: conditions.enter.and_then(|enter| enter.command.first().copied()),
+            first: conditions.enter.is_none() && is_first(config, id),
+            cgroup,
             asked: None,
             killed: false,
             status: FAILED,
@@ -172,7 +211,11 @@ impl<'c> Foreground<'c> {
                 }
             }
             Reported::Failed(failure) => {
-                error!(name(self.config, self.id), ": ", failure.shown(self.config, self.id));
+                let (name, shown) = (name(self.config, self.id), failure.shown(self.config, self.id));
+                match self.command.filter(|_| failure.what == sandbox::What::Execute) {
+                    Some(command) => error!(name, ": cannot execute ", command, ": ", failure.errno),
+                    None => error!(name, ": ", shown),
+                }
                 self.status = failure.exit_code();
             }
         }
@@ -196,11 +239,10 @@ impl<'c> Foreground<'c> {
     /// that would end any other program ends this one too, by SIGKILL.
     fn forward(&mut self, signal: u8) {
         let ends = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM].contains(&signal.into());
-        let first = self.config.workload(self.id).is_some_and(|it| !it.host.has(Spaces::PID));
         if ends {
             self.asked = Some(signal);
         }
-        let kill = ends && first && signals::is_deaf(self.pid, signal);
+        let kill = ends && self.first && signals::is_deaf(self.pid, signal);
         self.killed |= kill;
         // If it has ended there is nobody to tell: SIGCHLD is on its way.
         let _ = children::kill(self.pid, if kill { libc::SIGKILL as u8 } else { signal });
@@ -251,6 +293,10 @@ impl<'c> Foreground<'c> {
             }
         }
     }
+}
+
+fn is_first(config: &Config, id: WorkloadId) -> bool {
+    config.workload(id).is_some_and(|it| !it.privileged && !it.host.has(Spaces::PID))
 }
 
 fn name(config: &Config, id: WorkloadId) -> &[u8] {

@@ -85,7 +85,7 @@ impl Birth<'_> {
         match self.join {
             Some((pid, shared)) if shared != Namespaces::NONE => pid
                 .ok_or(Errno::EAGAIN)
-                .and_then(|pid| process::join(process::open(pid)?.borrow(), shared))
+                .and_then(|pid| process::enter(process::open(pid)?.borrow(), shared))
                 .map_err(|errno| Failure::new(What::Join, errno)),
             _ => Ok(()),
         }

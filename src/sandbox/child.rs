@@ -7,6 +7,7 @@
 //! on a descriptor or on the current directory, never on a path that could
 //! have changed since it was looked at.
 
+use super::enter::Enter;
 use super::environment::{self, Block};
 use super::failure;
 use super::landlock;
@@ -41,6 +42,8 @@ pub struct Start<'a> {
     pub reporter: BorrowedFd<'a>,
     /// What it says through that it is ready, and at which number it wants it.
     pub ready: Option<(BorrowedFd<'a>, i32)>,
+    /// Where it goes instead of behind walls of its own, and the command it is there.
+    pub enter: Option<&'a Enter<'a>>,
 }
 
 /// Never returns: executes the workload's program, or reports and exits.
@@ -68,6 +71,7 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
         Step::NamespaceRoot => credentials::set_gid(0).and_then(|()| credentials::set_uid(0)),
         Step::Session => process::new_session(),
         Step::NotDumpable => credentials::set_not_dumpable(),
+        Step::Enter => start.enter.ok_or(Errno::EBADF)?.enter(),
         Step::CgroupNamespace => process::unshare(process::Namespaces::CGROUP),
         Step::Hostname => machine::set_hostname(config.bytes(workload.name)),
         Step::Loopback => match Stack::open().and_then(|network| network.turn_on(c"lo")) {
@@ -278,8 +282,10 @@ fn volume(index: u16, start: &Start) -> Result<(), Errno> {
 fn execute(start: &Start) -> Result<(), Errno> {
     let Start { config, workload, .. } = *start;
     let mut arguments = Pointers::<{ limits::ARGUMENTS }>::new();
-    for word in config.words(workload.command) {
-        if !arguments.push(config.c_str(*word)) {
+    let own = config.words(workload.command).iter().map(|word| config.c_str(*word));
+    let own = own.take(if start.enter.is_some() { 0 } else { usize::MAX });
+    for word in start.enter.map_or(&[][..], |enter| enter.command).iter().copied().chain(own) {
+        if !arguments.push(word) {
             return Err(Errno::E2BIG);
         }
     }
@@ -289,5 +295,9 @@ fn execute(start: &Start) -> Result<(), Errno> {
             return Err(Errno::E2BIG);
         }
     }
-    Err(process::execute(failure::command(config, workload), &arguments, &variables))
+    let execute = |program: &CStr| process::execute(program, &arguments, &variables);
+    Err(match start.enter {
+        None => execute(failure::command(config, workload)),
+        Some(enter) => enter.search(start.environment, &execute),
+    })
 }

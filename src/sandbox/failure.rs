@@ -58,6 +58,7 @@ operations! {
     // The child's half.
     Wait "wait for corm"
     Session "begin its session"
+    Enter "enter its namespaces"
     CgroupNamespace "make its cgroup namespace"
     Hostname "set its hostname to \x01"
     Loopback "turn its loopback interface on"
@@ -304,6 +305,7 @@ fn what(step: Step) -> (What, u16) {
         Step::FewFiles => return (What::Limit, Limit::Files as u16),
         Step::Wait => What::Wait,
         Step::Session => What::Session,
+        Step::Enter => What::Enter,
         Step::CgroupNamespace => What::CgroupNamespace,
         Step::Hostname => What::Hostname,
         Step::Loopback => What::Loopback,

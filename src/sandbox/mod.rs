@@ -19,6 +19,7 @@ mod birth;
 mod child;
 mod dev;
 pub mod device_filter;
+mod enter;
 mod environment;
 mod failure;
 pub mod image;
@@ -35,6 +36,7 @@ mod trees;
 mod views;
 
 pub use dev::{DevFailure, prepare_dev};
+pub use enter::Enter;
 pub use environment::notify_path;
 pub use failure::{Failure, Shown, What, is_transient};
 pub use image::image_kind;

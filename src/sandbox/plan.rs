@@ -32,6 +32,8 @@ pub enum Step {
     Session,
     /// Nobody of the same user looks in while descriptors of the machine are open.
     NotDumpable,
+    /// The namespaces of a workload that runs become its own, and its root with them.
+    Enter,
     /// The workload's own cgroup becomes the root of what it sees.
     CgroupNamespace,
     Hostname,
@@ -139,12 +141,16 @@ pub struct Circumstances {
     pub ready: bool,
     /// It must not outlive its parent, which stays in the foreground.
     pub foreground: bool,
+    /// The walls stand, and a workload is behind them: this one goes there.
+    pub enter: bool,
 }
 
 /// `None`: more volumes than [`limits::WORKLOAD_VOLUMES`].
 pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) -> Option<Plan> {
     let walls = !workload.privileged;
     let own = |space| walls && !workload.host.has(space) && !workload.joined.has(space);
+    // What is there already is not made.
+    let raise = walls && !circumstances.enter;
     let namespaces = Namespaces {
         users: range(workload).is_some() && workload.join.is_none(),
         mount: walls,
@@ -159,32 +165,34 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
     let ids = ids(workload);
 
     let mut fits = add(true, Step::Wait)
+        // Before anything else: also the ids that it is to have are numbered there.
+        && add(walls && circumstances.enter, Step::Enter)
         && add(range(workload).is_some(), Step::NamespaceRoot)
         && add(true, Step::Session)
         && add(walls && ids.is_some_and(|(uid, _)| uid == 0), Step::NotDumpable)
-        && add(own(Spaces::CGROUP) && circumstances.cgroup, Step::CgroupNamespace)
-        && add(namespaces.uts, Step::Hostname)
-        && add(namespaces.network, Step::Loopback)
-        && add(walls, Step::PrivateMounts)
-        && add(walls && workload.overlay == 0, Step::Root)
-        && add(walls && workload.overlay > 0, Step::OverlaidRoot)
-        && add(walls && workload.root == Root::Scratch, Step::Program)
-        && add(walls, Step::Devices)
-        && add(walls && circumstances.device_files, Step::DeviceFiles)
-        && add(walls && circumstances.notify, Step::Notify)
-        && add(walls, Step::Terminals)
-        && add(walls, Step::SharedMemory)
-        && add(walls, Step::MessageQueues)
+        && add(raise && own(Spaces::CGROUP) && circumstances.cgroup, Step::CgroupNamespace)
+        && add(raise && namespaces.uts, Step::Hostname)
+        && add(raise && namespaces.network, Step::Loopback)
+        && add(raise, Step::PrivateMounts)
+        && add(raise && workload.overlay == 0, Step::Root)
+        && add(raise && workload.overlay > 0, Step::OverlaidRoot)
+        && add(raise && workload.root == Root::Scratch, Step::Program)
+        && add(raise, Step::Devices)
+        && add(raise && circumstances.device_files, Step::DeviceFiles)
+        && add(raise && circumstances.notify, Step::Notify)
+        && add(raise, Step::Terminals)
+        && add(raise, Step::SharedMemory)
+        && add(raise, Step::MessageQueues)
         // What is masked there, is with /dev/null.
-        && add(walls, Step::Proc)
-        && add(walls, Step::Sys);
+        && add(raise, Step::Proc)
+        && add(raise, Step::Sys);
     let mut last = None;
-    while let Some(next) = next_volume(config, workload, last).filter(|_| walls && fits) {
+    while let Some(next) = next_volume(config, workload, last).filter(|_| raise && fits) {
         fits = next.index < limits::WORKLOAD_VOLUMES as u16 && add(true, Step::Volume(next.index));
         last = Some(next);
     }
     fits = fits
-        && add(walls, Step::Pivot)
+        && add(raise, Step::Pivot)
         && add(true, Step::Stdio)
         && add(circumstances.terminal, Step::ControllingTerminal)
         && add(true, Step::Umask)

@@ -3,6 +3,7 @@
 use super::birth::{Birth, joined, namespaces};
 use super::dev::Dev;
 use super::device_filter::{self, Rule};
+use super::enter::Enter;
 use super::failure::{self, Failure, REPORT, What};
 use super::trees::Trees;
 use super::{child, environment, landlock, plan, ports, seccomp, settle};
@@ -10,6 +11,7 @@ use crate::cgroup;
 use crate::config::{Config, Workload, WorkloadId};
 use crate::sys::bpf::Kind;
 use crate::sys::landlock::Handled;
+use crate::sys::process::Namespaces;
 use crate::sys::{self, BorrowedFd, Errno, OwnedFd, bpf, children, fs, io};
 use crate::warn;
 
@@ -54,7 +56,7 @@ pub struct ChildStdio<'a> {
 
 /// What a start has to reckon with besides the config.
 #[derive(Clone, Copy, Default)]
-pub struct Conditions {
+pub struct Conditions<'a> {
     /// See [`plan::Circumstances::keeps_groups`].
     pub keeps_groups: bool,
     /// See [`plan::Circumstances::foreground`].
@@ -63,6 +65,8 @@ pub struct Conditions {
     pub notify: bool,
     /// The main process of the workload that it joins, if that runs.
     pub joined: Option<u32>,
+    /// A workload that runs is entered, with another command than its own.
+    pub enter: Option<&'a Enter<'a>>,
 }
 
 /// What the child waits for: any byte.
@@ -99,13 +103,22 @@ pub fn spawn(
     if plan::has_filter(workload) && !seccomp::compile(config, workload, &mut space.filter) {
         return Err(Failure::new(What::Seccomp, Errno::E2BIG));
     }
-    let cgroup = enter_cgroup(config, id, workload, &mut space.cgroups)?;
-    let trees =
-        if workload.privileged { None } else { Some(Trees::open(config, workload, conditions.notify)?) };
+    let cgroup = match conditions.enter {
+        // Its limits are in force.
+        Some(_) => cgroup::open(config, id),
+        None => enter_cgroup(config, id, workload, &mut space.cgroups)?,
+    };
+    let trees = if workload.privileged || conditions.enter.is_some() {
+        None
+    } else {
+        Some(Trees::open(config, workload, conditions.notify)?)
+    };
     let version = *space.landlock.get_or_insert_with(sys::landlock::version);
     let handled = landlock::handled(config, workload, version);
     let handled = handled.ok_or(Failure::new(What::Landlock, Errno::ENOSYS))?;
-    guard_ports(config, workload, cgroup.as_ref(), handled)?;
+    if conditions.enter.is_none() {
+        guard_ports(config, workload, cgroup.as_ref(), handled)?;
+    }
     let circumstances = plan::Circumstances {
         cgroup: cgroup.is_some(),
         terminal: stdio.controlling_terminal,
@@ -115,6 +128,7 @@ pub fn spawn(
         foreground: conditions.foreground,
         notify: conditions.notify,
         ready: stdio.ready.is_some(),
+        enter: conditions.enter.is_some(),
     };
     let plan =
         plan::plan(config, workload, circumstances).ok_or(Failure::new(What::Volumes, Errno::E2BIG))?;
@@ -141,11 +155,18 @@ pub fn spawn(
     if workload.join.is_some_and(|other| config.workload(other).is_none()) {
         return Err(Failure::new(What::Join, Errno::EINVAL));
     }
-    let new = Birth {
-        namespaces: namespaces(plan.namespaces),
-        time: plan.namespaces.time,
-        join: workload.join.map(|_| (conditions.joined, joined(workload))),
-        cgroup: cgroup.as_ref().map(OwnedFd::borrow),
+    let cgroup = cgroup.as_ref().map(OwnedFd::borrow);
+    let new = match conditions.enter {
+        None => Birth {
+            namespaces: namespaces(plan.namespaces),
+            time: plan.namespaces.time,
+            join: workload.join.map(|_| (conditions.joined, joined(workload))),
+            cgroup,
+        },
+        Some(enter) => {
+            enter.enter_pids().map_err(fail(What::Enter))?;
+            Birth { namespaces: Namespaces::NONE, time: false, join: None, cgroup }
+        }
     };
     let pid = new.bear(&|| {
         // Or the parent's end would still be open when the parent is gone.
@@ -154,13 +175,14 @@ pub fn spawn(
             config,
             workload,
             trees: trees.as_ref(),
-            has_cgroup: cgroup.is_some(),
+            has_cgroup: circumstances.cgroup,
             stdio: [stdin.number(), stdout.number(), stderr.number()],
             environment: &space.environment,
             filter: space.filter.instructions(),
             handled,
             reporter: reporter.borrow(),
             ready: ready.as_ref().map(|(fd, number)| (fd.borrow(), *number)),
+            enter: conditions.enter,
         };
         child::run(&plan.steps, &start)
     })?;

@@ -73,6 +73,58 @@ impl State {
         }
     }
 
+    /// Its name in docs/supervision.md, as an operator sees it.
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Waiting => "waiting",
+            State::Masked => "masked",
+            State::Launching { .. } => "launching",
+            State::Starting { .. } => "starting",
+            State::Running { .. } => "running",
+            State::Stopping { .. } => "stopping",
+            State::Emptying { .. } => "emptying",
+            State::Backoff { .. } => "backoff",
+            State::Done { .. } => "done",
+            State::Failed { .. } => "failed",
+            State::Stopped { .. } => "stopped",
+        }
+    }
+
+    /// When its main process was started.
+    pub fn since(self) -> Option<Millis> {
+        match self {
+            State::Starting { since, .. } | State::Running { since, .. } => Some(since),
+            State::Waiting
+            | State::Masked
+            | State::Launching { .. }
+            | State::Stopping { .. }
+            | State::Emptying { .. }
+            | State::Backoff { .. }
+            | State::Done { .. }
+            | State::Failed { .. }
+            | State::Stopped { .. } => None,
+        }
+    }
+
+    /// Whoever waits for it to come up has waited long enough.
+    pub fn is_up_or_will_not_be(self) -> bool {
+        self.lets_others_start() || matches!(self, State::Backoff { .. })
+    }
+
+    /// It does not run, and will not by itself.
+    pub fn is_down(self) -> bool {
+        match self {
+            State::Masked | State::Done { .. } | State::Failed { .. } | State::Stopped { .. } => true,
+            State::Waiting
+            | State::Launching { .. }
+            | State::Starting { .. }
+            | State::Running { .. }
+            | State::Stopping { .. }
+            | State::Emptying { .. }
+            | State::Backoff { .. } => false,
+        }
+    }
+
     /// What starts after this one may start.
     pub fn lets_others_start(self) -> bool {
         match self {

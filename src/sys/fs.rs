@@ -133,6 +133,13 @@ pub fn change_owner(dir: BorrowedFd, path: &CStr, uid: u32, gid: u32) -> Result<
     unsafe { call!(fchownat, dir.number(), path.as_ptr(), uid, gid, flags) }.map(drop)
 }
 
+/// fchownat(2), of the path itself and not of what a symlink there leads to.
+pub fn change_owner_of(path: &CStr, uid: u32, gid: u32) -> Result<(), Errno> {
+    let (here, how) = (libc::AT_FDCWD, libc::AT_SYMLINK_NOFOLLOW);
+    // SAFETY: `path` is NUL-terminated and outlives the call.
+    unsafe { call!(fchownat, here, path.as_ptr(), uid, gid, how) }.map(drop)
+}
+
 /// fchmod(2).
 pub fn change_mode(fd: BorrowedFd, mode: u32) -> Result<(), Errno> {
     // SAFETY: no pointers.

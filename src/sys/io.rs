@@ -1,6 +1,7 @@
 //! Bytes in and out of descriptors.
 
 use super::{BorrowedFd, Errno, OwnedFd, call};
+use core::ffi::CStr;
 
 /// read(2). `Ok(0)` is end of file.
 pub fn read(fd: BorrowedFd, buffer: &mut [u8]) -> Result<usize, Errno> {
@@ -35,6 +36,39 @@ pub fn write_all(fd: BorrowedFd, mut bytes: &[u8]) -> Result<(), Errno> {
         }
     }
     Ok(())
+}
+
+/// pread64(2): at a place of its own, which does not move. For places below 2^63.
+pub fn read_at(fd: BorrowedFd, buffer: &mut [u8], place: u64) -> Result<usize, Errno> {
+    let (fd, length) = (fd.number(), buffer.len());
+    // SAFETY: `buffer` is writable for its length; ARM's 64-bit values begin in an even register.
+    #[cfg(target_arch = "arm")]
+    let result =
+        unsafe { call!(pread64, fd, buffer.as_mut_ptr(), length, 0, place as u32, (place >> 32) as u32) };
+    // SAFETY: `buffer` is writable for its length.
+    #[cfg(not(target_arch = "arm"))]
+    let result = unsafe { call!(pread64, fd, buffer.as_mut_ptr(), length, place) };
+    result
+}
+
+/// pwrite64(2), as [`read_at`].
+pub fn write_at(fd: BorrowedFd, bytes: &[u8], place: u64) -> Result<usize, Errno> {
+    let (fd, length) = (fd.number(), bytes.len());
+    // SAFETY: `bytes` is readable for its length; ARM's 64-bit values begin in an even register.
+    #[cfg(target_arch = "arm")]
+    let result =
+        unsafe { call!(pwrite64, fd, bytes.as_ptr(), length, 0, place as u32, (place >> 32) as u32) };
+    // SAFETY: `bytes` is readable for its length.
+    #[cfg(not(target_arch = "arm"))]
+    let result = unsafe { call!(pwrite64, fd, bytes.as_ptr(), length, place) };
+    result
+}
+
+/// A file that is memory and has no name. Pages of it that were never written cost
+/// nothing. memfd_create(2).
+pub fn memory_file(name: &CStr) -> Result<OwnedFd, Errno> {
+    // SAFETY: `name` is NUL-terminated and outlives the call.
+    unsafe { call!(memfd_create, name.as_ptr(), libc::MFD_CLOEXEC) }.map(OwnedFd::from_return)
 }
 
 /// A pipe: (read end, write end), both close-on-exec. pipe2(2).

@@ -34,6 +34,7 @@ pub mod pages;
 mod panic;
 pub mod power;
 pub mod process;
+pub mod socket;
 pub mod time;
 pub mod tty;
 

@@ -20,21 +20,24 @@ pub fn give_back<T>(value: &'static mut T) {
     unsafe { advise(start.cast(), length, libc::MADV_DONTNEED) }
 }
 
-/// The part of the program that src/device.ld has put aside. Whoever calls it
-/// reads it again from the program's file.
-pub fn give_back_rare_code() {
+/// The program itself: whoever goes on reads what it needs again from the program's
+/// file, and no more. What src/device.ld has put aside is then not in memory at all.
+pub fn give_back_program() {
     #[cfg(target_env = "musl")]
     {
         unsafe extern "C" {
+            safe static __executable_start: u8;
             safe static rare_start: u8;
             safe static rare_end: u8;
         }
-        let start = (&raw const rare_start).map_addr(|address| address.next_multiple_of(PAGE));
-        let length = (&raw const rare_end).addr().saturating_sub(start.addr());
+        let end = (&raw const rare_end).addr();
+        let whole = &raw const __executable_start;
+        let rare = (&raw const rare_start).map_addr(|address| address.next_multiple_of(PAGE));
         // A fault maps the sixteen pages around it, but never beyond a mapping's border, and
         // mappings that differ in advice are two.
-        for advice in [libc::MADV_DONTNEED, libc::MADV_RANDOM] {
-            // SAFETY: code is never written, so what comes back is the same.
+        for (start, advice) in [(whole, libc::MADV_DONTNEED), (rare, libc::MADV_RANDOM)] {
+            let length = end.saturating_sub(start.addr());
+            // SAFETY: neither code nor constants are ever written, so what comes back is the same.
             unsafe { advise(start.cast_mut().cast(), length, advice) }
         }
     }

@@ -106,14 +106,17 @@ pub fn unshare(namespaces: Namespaces) -> Result<(), Errno> {
     unsafe { call!(unshare, namespaces.0) }.map(drop)
 }
 
-/// A descriptor that stands for a process. pidfd_open(2), Linux 5.3. ESRCH: it has ended.
+/// A handle of a process that cannot come to mean another one. pidfd_open(2), Linux 5.3.
+/// ESRCH: there is no such process.
 pub fn open(pid: u32) -> Result<OwnedFd, Errno> {
     // SAFETY: no pointers.
     unsafe { call!(pidfd_open, pid, 0) }.map(OwnedFd::from_return)
 }
 
-/// Enters namespaces of a process that [`open`] has opened. setns(2), Linux 5.8.
-pub fn join(process: BorrowedFd, namespaces: Namespaces) -> Result<(), Errno> {
+/// Enters these namespaces of the process behind a handle; of pid namespaces, children do.
+/// Entering a mount namespace also makes its root the root and the working directory.
+/// setns(2), with a handle since Linux 5.8.
+pub fn enter(process: BorrowedFd, namespaces: Namespaces) -> Result<(), Errno> {
     // SAFETY: no pointers.
     unsafe { call!(setns, process.number(), namespaces.0) }.map(drop)
 }

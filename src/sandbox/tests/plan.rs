@@ -6,6 +6,7 @@ use std::string::{String, ToString};
 use std::vec::Vec;
 
 const ON_A_MACHINE: Circumstances = Circumstances {
+    enter: false,
     cgroup: true,
     terminal: false,
     device_files: false,
