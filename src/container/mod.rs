@@ -25,7 +25,7 @@ pub use persona::Kind;
 
 use crate::sys::children::{self, Ended, Stopped};
 use crate::sys::fs::{self, Open};
-use crate::sys::{Args, BorrowedFd, clock, event, fd, io, power, process, time, tty};
+use crate::sys::{Args, BorrowedFd, clock, event, fd, io, pages, power, process, time, tty};
 use say::Level;
 use terminal::Terminal;
 
@@ -171,6 +171,8 @@ impl Init {
         if matches!(self.kind, Kind::Catatonit | Kind::Corm) {
             let _ = fd::close_from(3);
         }
+        // Meanwhile the program is starting, so this costs no time.
+        pages::give_back_all_but_init();
     }
 
     fn fail(&self, text: &str, errno: u16) -> ! {

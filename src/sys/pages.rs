@@ -40,6 +40,22 @@ pub fn give_back_rare_code() {
     }
 }
 
+/// All of the program but what src/device.ld has put together for `corm init`.
+/// Whoever calls more than that reads it again from the program's file.
+pub fn give_back_all_but_init() {
+    #[cfg(target_env = "musl")]
+    {
+        unsafe extern "C" {
+            safe static keep_end: u8;
+            safe static rare_end: u8;
+        }
+        let start = (&raw const keep_end).map_addr(|address| address.next_multiple_of(PAGE));
+        let length = (&raw const rare_end).addr().saturating_sub(start.addr());
+        // SAFETY: code and constants are never written, so what comes back is the same.
+        unsafe { advise(start.cast_mut().cast(), length, libc::MADV_DONTNEED) }
+    }
+}
+
 /// What a deeper call has left below the caller's stack: a boot's is deeper than
 /// whatever comes later.
 #[inline(never)]
