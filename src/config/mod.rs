@@ -43,3 +43,4 @@ pub use read::{Outcome, read};
 pub use source::{Full, Location, Sources, Span};
 pub use tree::Tree;
 pub use types::*;
+pub use users::RANGE;

@@ -122,6 +122,7 @@ sentences! {
     GatewayAlone "@T cannot be reached|`address` is missing";
     Backoff "@T makes `first` more than `most`|200ms and 30s where not given";
     Wall "@T asks for a wall|`privileged = true` takes down all walls: drop one of the two";
+    MachineRight "@T counts for nothing in a user namespace|name its `user`, or `namespaces = { user = \"host\" }`";
     LeftOut "@T is left out|its own problem is reported above";
     Cycle "workloads wait for each other: @C|drop one of these";
     // Capacities of `limits` that are used up.

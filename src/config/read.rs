@@ -205,6 +205,7 @@ impl Givens {
             workload.network = Network::Host;
         }
         workload.host_pid = privileged || self.is(Key::PidNamespace);
+        workload.host_users = self.is(Key::UserNamespace);
         self.seccomp(&mut workload.seccomp, privileged);
     }
 
@@ -647,6 +648,9 @@ impl Reader<'_> {
         let devices = self.given.or(Key::Stdio, 0) == SPECIAL;
         let null = if devices { self.intern_word("/dev/null").packed() } else { 0 };
         let capabilities = self.capabilities();
+        if !privileged {
+            self.check_capabilities();
+        }
         let blank = self.config.blank;
         if !self.bad && self.config.workloads.push(blank).is_err() {
             self.too_many(node.key, Wrong::Workloads, limits::WORKLOADS);
@@ -682,13 +686,32 @@ impl Reader<'_> {
         numbers.fold(0, |all, number| all | 1 << (number & 63))
     }
 
+    /// A right in a user namespace is one over what belongs to that. The machine's clock
+    /// does not, nor does its network.
+    fn check_capabilities(&mut self) {
+        const NETWORK: u64 = 0xf << 10;
+        const INSIDE: u64 = 0x1ff | NETWORK | 1 << 15 | 1 << 18 | 1 << 19 | 1 << 21 | 1 << 31 | 1 << 40;
+        if self.given.or(Key::User, SPECIAL) != SPECIAL || self.given.is(Key::UserNamespace) {
+            return;
+        }
+        let counts = if self.given.is(Key::NetworkMode) { INSIDE & !NETWORK } else { INSIDE };
+        for entry in self.tree.children(self.given.get(Key::Capabilities).node) {
+            let place = self.tree.node(entry).value;
+            let number = form::capability(word(self.sources.bytes(place)).as_bytes());
+            if number.is_some_and(|number| !has(counts, number)) {
+                self.wrong(place, Wrong::MachineRight.into());
+            }
+        }
+    }
+
     /// What the config says of a privileged workload is what it gets.
     fn take_down_walls(&mut self) {
-        const WALLS: [Key; 6] = [
+        const WALLS: [Key; 7] = [
             Key::RootDirectory,
             Key::Volume,
             Key::NetworkMode,
             Key::PidNamespace,
+            Key::UserNamespace,
             Key::Capabilities,
             Key::Seccomp,
         ];
@@ -696,7 +719,7 @@ impl Reader<'_> {
             let Given { value, node } = self.given.get(key);
             let is_wall = match key {
                 Key::RootDirectory => self.config.bytes(Str::unpacked(value)) != b"/",
-                Key::NetworkMode | Key::PidNamespace => value == 0,
+                Key::NetworkMode | Key::PidNamespace | Key::UserNamespace => value == 0,
                 // 2 is "off".
                 Key::Seccomp => value != 2,
                 _ => true,

@@ -118,6 +118,7 @@ pub(super) enum Key {
     Scheduler,
     NetworkMode,
     PidNamespace,
+    UserNamespace,
     Capabilities,
     Allow,
     Deny,
@@ -350,7 +351,7 @@ sections! {
         "network" Sharing NotYet, "Network.";
         "ipc" Sharing NotYet, "System V IPC and POSIX message queues.";
         "uts" Sharing NotYet, "Hostname.";
-        "user" Sharing NotYet, "User and group ids.";
+        "user" Sharing UserNamespace, "User and group ids.";
         "cgroup" Sharing NotYet, "The cgroup tree.";
         "time" Sharing NotYet, "Clocks.";
     }

@@ -273,6 +273,8 @@ pub struct Workload {
     pub network: Network,
     /// Share the machine's pid namespace (`namespaces = { pid = "host" }`).
     pub host_pid: bool,
+    /// Share its user namespace: `auto` is then an own uid, and no more.
+    pub host_users: bool,
     /// The capabilities it keeps, a bit each; see [`has`].
     pub capabilities: u64,
     pub seccomp: Seccomp,
@@ -299,6 +301,7 @@ impl Workload {
         volumes: List::EMPTY,
         network: Network::None,
         host_pid: false,
+        host_users: false,
         capabilities: 0,
         seccomp: Seccomp { base: Base::Own, allow: List::EMPTY, deny: List::EMPTY, refusal: Refusal::Errno },
     };
@@ -360,9 +363,9 @@ pub enum Root {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum User {
-    /// An own uid and gid, the same at every boot: the first of the 65,536 ids
-    /// that belong to this workload, worked out from its name
-    /// ([`Config`] holds no two alike).
+    /// A user namespace with 65,536 ids that are only this workload's, and the same at every
+    /// boot: worked out from its name ([`Config`] holds no two alike). In there it is an
+    /// ordinary user.
     Auto { first: u32 },
     /// These, as the machine numbers them. 0 must be asked for.
     Ids { uid: u32, gid: u32 },

@@ -3,7 +3,7 @@
 use super::commands::Command;
 use super::{Streams, Words, exit};
 use crate::boot::config_files::{self, TREE, Unread, Why};
-use crate::config::{self, Config, Limit, Report, Root, Shown, Sources, Tree, User, Workload};
+use crate::config::{self, Config, Limit, RANGE, Report, Root, Shown, Sources, Tree, User, Workload};
 use crate::sandbox::plan;
 use crate::sandbox::seccomp::{Program, compile};
 use crate::sys::Errno;
@@ -108,7 +108,7 @@ fn line(config: &Config, workload: &Workload, out: &mut dyn Sink) {
         Root::Directory(path) => put!(*out, " root ", config.bytes(path)),
     }
     match workload.user {
-        User::Auto { first } => put!(*out, ", user ", first),
+        User::Auto { first } => put!(*out, ", ids ", first, " to ", first.saturating_add(RANGE - 1)),
         User::Ids { uid, gid } => put!(*out, ", user ", uid, ":", gid),
     }
     if let Some(memory) = config.limit(workload, Limit::Memory) {

@@ -10,8 +10,9 @@
 use super::environment::{self, Block};
 use super::failure;
 use super::plan::{self, Step};
+use super::settle;
 use super::trees::{self, Trees};
-use crate::config::{Config, LEVEL_BITS, Limit, VolumeSource, Workload};
+use crate::config::{Config, Limit, VolumeSource, Workload};
 use crate::limits;
 use crate::put;
 use crate::sys::fs::{self, Open};
@@ -51,6 +52,12 @@ pub fn run(steps: &[Step], start: &Start) -> ! {
 fn perform(step: Step, start: &Start) -> Result<(), Errno> {
     let Start { config, workload, .. } = *start;
     match step {
+        Step::Wait => {
+            let mut word = [0u8; 1];
+            // Its end: the parent is gone.
+            if io::read(start.reporter, &mut word)? == 1 { Ok(()) } else { Err(Errno::ESRCH) }
+        }
+        Step::NamespaceRoot => credentials::set_gid(0).and_then(|()| credentials::set_uid(0)),
         Step::Session => process::new_session(),
         Step::NotDumpable => credentials::set_not_dumpable(),
         Step::CgroupNamespace => process::unshare(process::Namespaces::CGROUP),
@@ -75,6 +82,9 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
         }
         Step::Proc => {
             let place = fs::open(start.root()?, c"proc", Open::PATH | Open::DIRECTORY | Open::NO_FOLLOW)?;
+            if let Some(tree) = &start.trees()?.proc {
+                return mount::move_to(tree.borrow(), place.borrow(), c"");
+            }
             fs::change_directory_to(place.borrow())?;
             // Uid 0 needs no capability to write what the kernel keeps in /proc/sys, or sysrq-trigger.
             let access = if start.ids()?.0 == 0 { Flags::READ_ONLY } else { Flags::NONE };
@@ -106,7 +116,9 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             mount::pivot_root(c".", c".")?;
             mount::unmount(c".", mount::Unmount::Lazily)
         }
-        Step::Stdio => (0..).zip(start.stdio).try_for_each(|(to, from)| stdio(from, to, start)),
+        Step::Stdio => {
+            (0..).zip(start.stdio).try_for_each(|(to, from)| BorrowedFd::from_number(from).duplicate_onto(to))
+        }
         Step::ControllingTerminal => {
             // Job control is a convenience: standard input may be no terminal at all.
             let _ = process::set_controlling_terminal(BorrowedFd::STDIN);
@@ -116,7 +128,9 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             process::set_umask(0o022);
             Ok(())
         }
-        Step::Limit(limit) => config.setting(workload, limit).map_or(Ok(()), |value| set_limit(limit, value)),
+        Step::FewFiles => config
+            .setting(workload, Limit::Files)
+            .map_or(Ok(()), |files| settle::set_limit(process::SELF, Limit::Files, files)),
         Step::BoundingSet => {
             credentials::keep_bounding(workload.capabilities)?;
             // Without any, an empty bounding set says all that these bits would.
@@ -166,23 +180,6 @@ impl<'a> Start<'a> {
     }
 }
 
-/// A pipe of the log's becomes the workload's own: only then may it be opened
-/// again, as /dev/stdout. Devices stay as they are.
-fn stdio(from: i32, to: i32, start: &Start) -> Result<(), Errno> {
-    let from = BorrowedFd::from_number(from);
-    from.duplicate_onto(to)?;
-    match plan::ids(start.workload) {
-        Some((uid, gid)) if fs::stat(from, c"", fs::Follow::No)?.is_pipe() => {
-            match fs::change_owner(from, uid, gid) {
-                // Somebody else's pipe, in a user namespace: it can be used, but not be opened again.
-                Err(Errno::EPERM | Errno::EINVAL) => Ok(()),
-                result => result,
-            }
-        }
-        _ => Ok(()),
-    }
-}
-
 /// mount(2) of a new filesystem on the current directory; nosuid and nodev.
 fn mount_here(kind: &CStr, flags: Flags, options: Option<&CStr>) -> Result<(), Errno> {
     mount::mount(Some(kind), c".", Some(kind), flags | Flags::NO_SUID | Flags::NO_DEV, options)
@@ -204,26 +201,6 @@ fn volume(index: u16, start: &Start) -> Result<(), Errno> {
             put!(options, "mode=700,size=", size, ",uid=", uid, ",gid=", gid);
             fs::change_directory_to(place.borrow())?;
             mount_here(c"tmpfs", Flags::NO_EXEC, options.as_c_str())
-        }
-    }
-}
-
-fn set_limit(limit: Limit, value: u64) -> Result<(), Errno> {
-    if let Some(resource) = limit.resource() {
-        return process::set_limits(resource, value, value);
-    }
-    match limit {
-        // These two are kept as their distance from the least.
-        Limit::OomScore => {
-            let mut text = Text::<{ limits::PATH }>::new();
-            put!(text, (value as i64).saturating_sub(1000));
-            fs::write_file(BorrowedFd::CWD, c"/proc/self/oom_score_adj", text.as_bytes())
-        }
-        Limit::Nice => process::set_nice((value as i32).saturating_sub(20)),
-        Limit::IoPriority => process::set_io_priority(value as u32),
-        _ => {
-            let (policy, priority) = (value >> LEVEL_BITS, value & ((1 << LEVEL_BITS) - 1));
-            process::set_scheduler(policy as u32, priority as u32)
         }
     }
 }

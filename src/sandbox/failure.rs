@@ -48,7 +48,10 @@ operations! {
     Devices "make its /dev"
     Descriptors "open what its start needs"
     Clone "make its process in its namespaces and cgroup"
+    Users "map the ids of its user namespace"
+    VolumeUsers "make \x01 a volume it may write to"
     // The child's half.
+    Wait "wait for corm"
     Session "begin its session"
     CgroupNamespace "make its cgroup namespace"
     Hostname "set its hostname to \x01"
@@ -91,9 +94,11 @@ remedies! {
     Root ELOOP "no part of the path may be a symlink, which a workload could have put there"
     VolumeSource ELOOP "no part of the path may be a symlink, which a workload could have put there"
     Clone EAGAIN "its pids limit is reached"
+    Clone EINVAL "this kernel lacks one of the namespaces"
     Clone ENOSPC "a limit in /proc/sys/user is reached"
     Clone EBUSY "its cgroup has cgroups of its own below it"
     Clone ENOSYS "corm needs Linux 5.15"
+    VolumeUsers EINVAL "its filesystem cannot map ids: give the directory to the ids that `corm check` shows, use another filesystem, or name its `user`"
     AttachRoot ENOTDIR "it must be a directory"
     Proc ENOENT "create the directories proc and dev there"
     Proc ENOTDIR "it must be a directory there, not a symlink"
@@ -208,7 +213,9 @@ impl<'c> Shown<'c> {
         let volume = config.volumes(workload.volumes).get(index);
         let name = match (self.failure.what, volume.map(|volume| volume.source)) {
             (What::Volume, _) => volume.map_or(c"?", |volume| config.c_str(volume.target)),
-            (What::VolumeSource, Some(VolumeSource::Directory { source, .. })) => config.c_str(source),
+            (What::VolumeSource | What::VolumeUsers, Some(VolumeSource::Directory { source, .. })) => {
+                config.c_str(source)
+            }
             (What::Limit, _) => return Limit::ALL.get(index).map_or(b"?", |limit| limit.name()),
             (What::Hostname | What::Cgroup, _) => config.c_str(workload.name),
             (What::Directory, _) => workload.directory.map_or(c"/", |path| config.c_str(path)),
@@ -255,7 +262,8 @@ pub(super) fn command<'c>(config: &'c Config, workload: &Workload) -> &'c CStr {
 fn what(step: Step) -> (What, u16) {
     let what = match step {
         Step::Volume(index) => return (What::Volume, index),
-        Step::Limit(limit) => return (What::Limit, limit as u16),
+        Step::FewFiles => return (What::Limit, Limit::Files as u16),
+        Step::Wait => What::Wait,
         Step::Session => What::Session,
         Step::CgroupNamespace => What::CgroupNamespace,
         Step::Hostname => What::Hostname,
@@ -274,7 +282,7 @@ fn what(step: Step) -> (What, u16) {
         | Step::Capabilities
         | Step::NoNewPrivileges
         | Step::DieWithParent => What::Rights,
-        Step::Groups | Step::Gid | Step::Uid => What::User,
+        Step::NamespaceRoot | Step::Groups | Step::Gid | Step::Uid => What::User,
         Step::Keyring => What::Keyring,
         Step::CloseOnExec => What::CloseOnExec,
         Step::Directory => What::Directory,

@@ -21,6 +21,7 @@ mod failure;
 pub mod plan;
 mod rescue;
 pub mod seccomp;
+mod settle;
 mod spawn;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,8 @@
 //! descriptors; the child knows them from the config and from what the parent
 //! opened for it. The order is the point of this file:
 //!
+//! - nothing happens before the parent has mapped the ids of a user namespace, and what
+//!   is made then belongs to its uid 0, or nobody inside could own it;
 //! - what needs rights (mounts, names, limits, the terminal) comes before the
 //!   rights are given away, and nothing that needs them comes after;
 //! - the bounding set goes first (it and the securebits need CAP_SETPCAP), then
@@ -21,6 +23,10 @@ use heapless::Vec;
 /// One thing the child does: one to five system calls, one possible failure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
+    /// The parent has its part to do: ids, limits.
+    Wait,
+    /// Uid and gid 0 of the user namespace, which are nobody's on the machine.
+    NamespaceRoot,
     /// A session without a terminal.
     Session,
     /// Nobody of the same user looks in while descriptors of the machine are open.
@@ -55,8 +61,8 @@ pub enum Step {
     /// Standard input becomes the controlling terminal, where it is one.
     ControllingTerminal,
     Umask,
-    /// A limit that a process has, or what else it passes on.
-    Limit(Limit),
+    /// Open files, if they are to be fewer than the steps before this take.
+    FewFiles,
     /// What no execve(2) can give back; and what is kept outlives the change of user.
     BoundingSet,
     Groups,
@@ -78,10 +84,15 @@ pub enum Step {
     Execute,
 }
 
+/// Until [`Step::FewFiles`] the child may open as many as this.
+pub const FILES: u64 = 256;
+
 /// New namespaces that the child is born into. The cgroup namespace is not
 /// among them: clone3(2) would root it in the parent's cgroup, so it is a step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Namespaces {
+    /// Users, and with them the rights in all the others.
+    pub users: bool,
     /// Mounts, hostname and System V IPC: all or none.
     pub own_view: bool,
     pub pid: bool,
@@ -113,6 +124,7 @@ pub struct Circumstances {
 pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) -> Option<Plan> {
     let walls = !workload.privileged;
     let namespaces = Namespaces {
+        users: range(workload).is_some(),
         own_view: walls,
         pid: walls && !workload.host_pid,
         network: walls && workload.network == Network::None,
@@ -121,10 +133,9 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
     let mut add = |wanted: bool, step: Step| !wanted || steps.push(step).is_ok();
     let ids = ids(workload);
 
-    let has_score = config.setting(workload, Limit::OomScore).is_some();
-    let mut fits = add(true, Step::Session)
-        // While /proc is the machine's, which nobody has made for us to write to.
-        && add(has_score, Step::Limit(Limit::OomScore))
+    let mut fits = add(true, Step::Wait)
+        && add(namespaces.users, Step::NamespaceRoot)
+        && add(true, Step::Session)
         && add(walls && ids.is_some_and(|(uid, _)| uid == 0), Step::NotDumpable)
         && add(walls && circumstances.cgroup, Step::CgroupNamespace)
         && add(namespaces.own_view, Step::Hostname)
@@ -146,12 +157,8 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         && add(walls, Step::Pivot)
         && add(true, Step::Stdio)
         && add(circumstances.terminal, Step::ControllingTerminal)
-        && add(true, Step::Umask);
-    for setting in config.settings(workload.limits) {
-        let here = setting.limit.is_of_process() && setting.limit != Limit::OomScore;
-        fits = fits && add(here, Step::Limit(setting.limit));
-    }
-    fits = fits
+        && add(true, Step::Umask)
+        && add(config.setting(workload, Limit::Files).is_some_and(|files| files < FILES), Step::FewFiles)
         && add(walls, Step::BoundingSet)
         && add(ids.is_some() && !circumstances.keeps_groups, Step::Groups)
         && add(ids.is_some(), Step::Gid)
@@ -170,13 +177,31 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
     fits.then_some(Plan { namespaces, steps })
 }
 
-/// The uid and gid a workload runs as; `None`: it stays who the parent is. A
-/// privileged workload is the machine's root unless the config names ids.
+/// Who an `auto` workload is inside of its user namespace: an ordinary user, whom images
+/// know as "nonroot", and whose id no person and no service of a distribution has.
+pub const NONROOT: u32 = 65_532;
+
+/// The uid and gid a workload runs as, as its own user namespace numbers them; `None`: it
+/// stays who the parent is. A privileged workload is the machine's root unless the config
+/// names ids.
 pub fn ids(workload: &Workload) -> Option<(u32, u32)> {
+    if range(workload).is_some() { Some((NONROOT, NONROOT)) } else { machine_ids(workload) }
+}
+
+/// The same, as the machine numbers them.
+pub fn machine_ids(workload: &Workload) -> Option<(u32, u32)> {
     match workload.user {
         User::Ids { uid: 0, gid: 0 } | User::Auto { .. } if workload.privileged => None,
         User::Ids { uid, gid } => Some((uid, gid)),
-        User::Auto { first } => Some((first, first)),
+        User::Auto { first } => Some((first.saturating_add(NONROOT), first.saturating_add(NONROOT))),
+    }
+}
+
+/// The machine's id that 0 is in the workload's own user namespace; `None`: it has none.
+pub fn range(workload: &Workload) -> Option<u32> {
+    match workload.user {
+        User::Auto { first } if !workload.privileged && !workload.host_users => Some(first),
+        _ => None,
     }
 }
 

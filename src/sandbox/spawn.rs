@@ -2,11 +2,11 @@
 
 use super::failure::{self, Failure, REPORT, What};
 use super::trees::Trees;
-use super::{child, environment, plan, seccomp};
+use super::{child, environment, plan, seccomp, settle};
 use crate::cgroup;
 use crate::config::{Config, Workload, WorkloadId};
 use crate::sys::process::{self, Cloned, Namespaces};
-use crate::sys::{BorrowedFd, Errno, OwnedFd, io};
+use crate::sys::{BorrowedFd, Errno, OwnedFd, children, io};
 
 /// What starts have in common. Zero at first, so it lives in `.bss`.
 pub struct PlanSpace {
@@ -47,6 +47,9 @@ pub struct Conditions {
     /// See [`plan::Circumstances::foreground`].
     pub foreground: bool,
 }
+
+/// What the child waits for: any byte.
+const GO: &[u8] = b"!";
 
 /// A child on its way.
 pub struct Launched {
@@ -93,14 +96,25 @@ pub fn spawn(
 
     let above = |fd| Above::new(fd).map_err(fail(What::Descriptors));
     let (stdin, stdout, stderr) = (above(stdio.stdin)?, above(stdio.stdout)?, above(stdio.stderr)?);
-    let (report, reporter) = io::pipe(io::PipeFlags::NonBlocking).map_err(fail(What::Descriptors))?;
+    settle::own_pipes(workload, stdio).map_err(fail(What::Stdio))?;
+    let (report, reporter) = io::socket_pair().map_err(fail(What::Descriptors))?;
 
     let cloned = process::clone(namespaces(plan.namespaces), cgroup.as_ref().map(OwnedFd::borrow));
     match cloned.map_err(fail(What::Clone))? {
-        Cloned::Parent(pid) => Ok(Launched { pid, report }),
-        Cloned::Child => child::run(
-            &plan.steps,
-            &child::Start {
+        Cloned::Parent(pid) => {
+            let settled = settle::settle(pid, config, workload, trees.as_ref())
+                .and_then(|()| io::write(report.borrow(), GO).map(drop).map_err(fail(What::Descriptors)));
+            if let Err(failure) = settled {
+                // It waits, and will never be a workload. Whoever reaps orphans reaps it.
+                let _ = children::kill(pid, libc::SIGKILL as u8);
+                return Err(failure);
+            }
+            Ok(Launched { pid, report })
+        }
+        Cloned::Child => {
+            // Or the parent's end would still be open when the parent is gone.
+            drop(report);
+            let start = child::Start {
                 config,
                 workload,
                 trees: trees.as_ref(),
@@ -108,8 +122,9 @@ pub fn spawn(
                 environment: &space.environment,
                 filter: space.filter.instructions(),
                 reporter: reporter.borrow(),
-            },
-        ),
+            };
+            child::run(&plan.steps, &start)
+        }
     }
 }
 
@@ -129,7 +144,8 @@ fn enter_cgroup(
 
 fn namespaces(wanted: plan::Namespaces) -> Namespaces {
     let when = |wanted: bool, flags: Namespaces| if wanted { flags } else { Namespaces::NONE };
-    when(wanted.own_view, Namespaces::MOUNT | Namespaces::UTS | Namespaces::IPC)
+    when(wanted.users, Namespaces::USER)
+        | when(wanted.own_view, Namespaces::MOUNT | Namespaces::UTS | Namespaces::IPC)
         | when(wanted.pid, Namespaces::PID)
         | when(wanted.network, Namespaces::NETWORK)
 }
@@ -168,8 +184,8 @@ pub enum Reported {
 /// Reads a child's report, once its descriptor is readable. It does not block.
 pub fn read_report(report: BorrowedFd) -> Reported {
     let mut bytes = [0u8; REPORT];
-    match io::read(report, &mut bytes) {
-        Ok(0) => Reported::Executed,
+    match io::receive_now(report, &mut bytes) {
+        Ok(0) | Err(Errno::ECONNRESET) => Reported::Executed,
         Err(Errno::EAGAIN | Errno::EINTR) => Reported::Nothing,
         Ok(_) => {
             let garbled = Failure::new(What::Descriptors, Errno::EBADMSG);

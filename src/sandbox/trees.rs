@@ -22,6 +22,9 @@ pub struct Trees {
     pub root: OwnedFd,
     /// `scratch`: the program's file.
     pub program: Option<OwnedFd>,
+    /// The machine's, for a workload that shares its processes: a new one shows those of the
+    /// pid namespace it is made in, and takes rights there.
+    pub proc: Option<OwnedFd>,
     pub devices: OwnedFd,
     /// ... which has no device files in it yet.
     pub lacks_device_files: bool,
@@ -49,9 +52,16 @@ impl Trees {
                 (root, Some(program))
             }
         };
+        let proc = if workload.host_pid {
+            // Uid 0 of the machine needs no capability to write what the kernel keeps in there.
+            let more = Attributes::NO_EXEC | Attributes::READ_ONLY;
+            Some(directory(c"/proc", more).map_err(fail(What::Proc))?)
+        } else {
+            None
+        };
         let devices = devices().map_err(fail(What::Devices))?;
         let lacks_device_files = lacks_device_files(devices.borrow()).map_err(fail(What::Devices))?;
-        let mut trees = Trees { root, program, devices, lacks_device_files, volumes: Vec::new() };
+        let mut trees = Trees { root, program, proc, devices, lacks_device_files, volumes: Vec::new() };
         for (volume, index) in volumes.iter().zip(0u16..) {
             let VolumeSource::Directory { source, writable } = volume.source else { continue };
             let access = if writable { Attributes::NONE } else { Attributes::READ_ONLY };

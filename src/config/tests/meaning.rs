@@ -217,6 +217,7 @@ fn rights_are_what_the_config_names() {
         r#"
 [workload.one]
 command = ["/bin/one"]
+namespaces = { user = "host" }
 security = { capabilities = ["net-bind-service", "CAP_SYS_TIME", "checkpoint-restore", "chown"], seccomp = "strict" }
 [workload.two]
 command = ["/bin/two"]

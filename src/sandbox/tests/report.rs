@@ -4,7 +4,7 @@ use super::super::spawn::{Reported, read_report};
 use super::{FIRST, config, text};
 use crate::config::Limit;
 use crate::sys::Errno;
-use crate::sys::io::{self, PipeFlags};
+use crate::sys::io;
 
 const CONFIG: &str = r#"
     [workload.web]
@@ -41,8 +41,8 @@ fn a_failed_step_reads_as_a_sentence_with_what_to_do() {
          it must be a directory there, not a symlink"
     );
     assert_eq!(
-        line(Step::Limit(Limit::Core), Errno::EPERM),
-        "cannot set its limit core: operation not permitted (EPERM): \
+        line(Step::FewFiles, Errno::EPERM),
+        "cannot set its limit files: operation not permitted (EPERM): \
          this takes a right that corm does not have here"
     );
     assert_eq!(
@@ -92,14 +92,19 @@ fn failures_are_told_apart_by_their_consequence() {
 }
 
 #[test]
-fn a_report_pipe_says_nothing_then_failed_and_executed_at_its_end() {
-    let (reader, writer) = io::pipe(PipeFlags::NonBlocking).unwrap();
+fn a_report_says_nothing_then_failed_and_executed_at_its_end() {
+    let (reader, writer) = io::socket_pair().unwrap();
     assert_eq!(read_report(reader.borrow()), Reported::Nothing);
     io::write(writer.borrow(), &failure::encode(Step::Pivot, Errno::EINVAL)).unwrap();
     let expected = Failure::new(What::Pivot, Errno::EINVAL);
     assert_eq!(read_report(reader.borrow()), Reported::Failed(expected));
     io::write(writer.borrow(), b"nonsense").unwrap();
     assert!(matches!(read_report(reader.borrow()), Reported::Failed(_)));
+    drop(writer);
+    assert_eq!(read_report(reader.borrow()), Reported::Executed);
+    // It was killed before it had read what it waits for.
+    let (reader, writer) = io::socket_pair().unwrap();
+    io::write(reader.borrow(), b"!").unwrap();
     drop(writer);
     assert_eq!(read_report(reader.borrow()), Reported::Executed);
 }
