@@ -171,8 +171,6 @@ impl Init {
         if matches!(self.kind, Kind::Catatonit | Kind::Corm) {
             let _ = fd::close_from(3);
         }
-        // Meanwhile the program is starting, so this costs no time.
-        pages::give_back_all_but_init();
     }
 
     fn fail(&self, text: &str, errno: u16) -> ! {
@@ -213,6 +211,8 @@ impl Init {
 
     /// Until the end; gives back the status of it.
     fn serve(&mut self) -> u8 {
+        // The program is starting meanwhile, so this costs no time.
+        pages::give_back_all_but_init();
         loop {
             let left = self.deadline.map(|deadline| deadline.saturating_sub(clock::now()));
             // Without a signal: stopped and continued, or the time is up.

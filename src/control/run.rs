@@ -271,13 +271,22 @@ fn split(bytes: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
 }
 
 /// A directory as a config names it: from `/`, without links in it.
-fn absolute<'b>(path: &CStr, buffer: &'b mut [u8; limits::PATH]) -> Result<&'b [u8], &'static str> {
+fn absolute<'b>(path: &'b CStr, buffer: &'b mut [u8; limits::PATH]) -> Result<&'b [u8], &'static str> {
     let why = |errno| match errno {
         Errno::ENOENT => "there is no such directory",
         Errno::ENOTDIR => "it is no directory",
         _ => "it cannot be opened",
     };
-    let directory = fs::open(BorrowedFd::CWD, path, Open::PATH | Open::DIRECTORY).map_err(why)?;
+    let how = Open::PATH | Open::DIRECTORY;
+    let bytes = path.to_bytes();
+    let plain = |name: &[u8]| !matches!(name, b"" | b"." | b"..");
+    let rooted = bytes.strip_prefix(b"/");
+    if rooted.is_some_and(|path| path.split(|byte| *byte == b'/').all(plain))
+        && fs::open_without_links(path, how).is_ok()
+    {
+        return Ok(bytes);
+    }
+    let directory = fs::open(BorrowedFd::CWD, path, how).map_err(why)?;
     let mut link = Text::<64>::new();
     put!(link, "/proc/self/fd/", directory.borrow().number().unsigned_abs());
     let link = link.as_c_str().ok_or("too long")?;

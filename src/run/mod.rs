@@ -38,8 +38,7 @@ pub fn foreground(config: &mut Config, id: WorkloadId, wants_terminal: Option<bo
         }
     }
     let Some(space) = SPACE.take() else { return FAILED };
-    let ignored = Ignored::now();
-    process::default_signals();
+    let ignored = Ignored(process::default_signals());
     match Foreground::start(config, id, wants_terminal, ignored, space) {
         Ok(foreground) => foreground.serve(),
         Err(status) => status,
@@ -51,14 +50,6 @@ pub fn foreground(config: &mut Config, id: WorkloadId, wants_terminal: Option<bo
 struct Ignored(u64);
 
 impl Ignored {
-    fn now() -> Ignored {
-        let bit =
-            |signal: i32| if process::is_ignored(signal as u8) { Ignored::bit(signal as u8) } else { 0 };
-        Ignored(
-            [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM].map(bit).iter().fold(0, |a, b| a | b),
-        )
-    }
-
     fn bit(signal: u8) -> u64 {
         1u64.wrapping_shl(signal.wrapping_sub(1).into())
     }

@@ -40,7 +40,8 @@ pub fn give_back_rare_code() {
     }
 }
 
-/// All of the program but what src/device.ld has put together for `corm init`.
+/// All of the program but what src/device.ld has put together for `corm init`
+/// (which must hold the caller, too: coming back here must not read it again).
 /// Whoever calls more than that reads it again from the program's file.
 pub fn give_back_all_but_init() {
     #[cfg(target_env = "musl")]
