@@ -68,6 +68,13 @@ pub const LOG_LINE: usize = 512;
 /// Volumes of one workload. Each is a descriptor PID 1 holds while it starts one.
 pub const WORKLOAD_VOLUMES: usize = 32;
 
+/// Devices that one workload is given.
+pub const WORKLOAD_DEVICES: usize = 32;
+
+/// Instructions of the program that guards devices: five for each that a workload is given, that
+/// every workload has, or that is one of its three streams, and five around them.
+pub const DEVICE_PROGRAM: usize = 5 * (WORKLOAD_DEVICES + 8 + 3) + 5;
+
 /// Instructions of one workload's seccomp filter. The default has 123 (187 on 32-bit ARM); one that
 /// allows every second call there is has 440.
 pub const SECCOMP_PROGRAM: usize = 512;

@@ -71,6 +71,7 @@ forms! {{
     Device TEXT, "a device node|a path below /dev";
     Source TEXT, "a source|a path, or the name of a filesystem without a device";
     RootDirectory TEXT, "a root|\"scratch\", or the absolute path of a directory";
+    Granted TEXT, "a device|a path below /dev, with `:r` behind it if only to be read";
     Cpuset TEXT, "a list of numbers|such as \"0-1,3\"";
     Capability TEXT, "a capability|as capabilities(7) has it: \"net-bind-service\"";
     Call TEXT, "a system call|a name as in syscalls(2), or @strict, @default or @all";
@@ -88,6 +89,7 @@ forms! {{
     Names ARRAY, "an array of workloads|their names: `[\"broker\"]`";
     Command ARRAY, "a command|an array: the program's absolute path, then its arguments";
     Capabilities ARRAY, "an array of capabilities|`[\"net-bind-service\"]`";
+    Devices ARRAY, "an array of devices|`[\"/dev/ttyS1\", \"/dev/rtc0:r\"]`";
     Calls ARRAY, "an array of system calls|`[\"@default\", \"mount\"]`";
     Tables ARRAY, "an array of tables|`[{ device = \"/data\", read = \"10M\" }]`";
     Variables TABLE, "a table of strings|`NAME = \"value\"`";
@@ -96,6 +98,7 @@ forms! {{
 } {
     Stdio TEXT | TABLE, "log console";
     Seccomp TEXT | TABLE, "default strict off";
+    Masks TEXT, "default off";
     Refusal TEXT, "errno kill log";
     OnFailure TEXT, "reboot halt rescue";
     Poweroff TEXT, "poweroff reboot halt";
@@ -130,9 +133,12 @@ impl Form {
     /// Does the text have this form, which is one that is kept?
     #[inline(never)]
     pub fn is_fine(self, text: &[u8]) -> bool {
+        let text = if self == Form::Granted { granted(text).0 } else { text };
         let has_shape = match self {
             Form::Name | Form::Option | Form::Interface | Form::Sysctl => is_word(text),
-            Form::Path | Form::RootDirectory | Form::Device | Form::Mount | Form::Volume => is_path(text),
+            Form::Path | Form::RootDirectory | Form::Device | Form::Granted | Form::Mount | Form::Volume => {
+                is_path(text)
+            }
             Form::Module => is_made_of(text, b"-_", usize::MAX),
             Form::Hostname => is_made_of(text, b"-.", limits::HOSTNAME),
             Form::Workload => is_made_of(text, b"-", limits::WORKLOAD_NAME - 1),
@@ -140,7 +146,7 @@ impl Form {
         };
         has_shape
             && match self {
-                Form::Device => text.starts_with(b"/dev/"),
+                Form::Device | Form::Granted => text.starts_with(b"/dev/"),
                 Form::Source => is_path(text) || (is_word(text) && !has(text, b'/')),
                 Form::Cpuset => is_cpuset(text),
                 Form::Capability => capability(text).is_some(),
@@ -260,6 +266,14 @@ impl Form {
             _ => return None,
         };
         (least <= number && number <= most).then_some(number)
+    }
+}
+
+/// A device that a workload is given: its path, and whether it may write there.
+pub fn granted(text: &[u8]) -> (&[u8], bool) {
+    match text.strip_suffix(b":r") {
+        Some(path) => (path, false),
+        None => (text, true),
     }
 }
 

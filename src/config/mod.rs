@@ -36,7 +36,7 @@ mod tree;
 mod types;
 mod users;
 
-pub use form::{LEVEL_BITS, SIGNALS};
+pub use form::{LEVEL_BITS, SIGNALS, granted};
 pub use limit::{Limit, MAX, Setting};
 pub use problem::{Report, Shown};
 pub use read::{Outcome, read};

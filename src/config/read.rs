@@ -205,6 +205,8 @@ impl Givens {
             workload.network = Network::Host;
         }
         workload.host_pid = privileged || self.is(Key::PidNamespace);
+        workload.devices = self.entries(Key::Devices);
+        workload.unmasked = self.is(Key::Masks);
         workload.host_users = self.is(Key::UserNamespace);
         self.seccomp(&mut workload.seccomp, privileged);
     }
@@ -422,6 +424,7 @@ impl Reader<'_> {
             Form::Options => Form::Option,
             Form::Capabilities => Form::Capability,
             Form::Calls => Form::Call,
+            Form::Devices => Form::Granted,
             _ => Form::Text,
         };
         let mut child = self.tree.first(array);
@@ -706,22 +709,25 @@ impl Reader<'_> {
 
     /// What the config says of a privileged workload is what it gets.
     fn take_down_walls(&mut self) {
-        const WALLS: [Key; 7] = [
+        const WALLS: [Key; 9] = [
             Key::RootDirectory,
             Key::Volume,
             Key::NetworkMode,
             Key::PidNamespace,
+            Key::Devices,
             Key::UserNamespace,
             Key::Capabilities,
             Key::Seccomp,
+            Key::Masks,
         ];
         for key in WALLS {
             let Given { value, node } = self.given.get(key);
             let is_wall = match key {
                 Key::RootDirectory => self.config.bytes(Str::unpacked(value)) != b"/",
                 Key::NetworkMode | Key::PidNamespace | Key::UserNamespace => value == 0,
-                // 2 is "off".
+                // 2 and 1 are "off".
                 Key::Seccomp => value != 2,
+                Key::Masks => value != 1,
                 _ => true,
             };
             if is_wall && node != NOWHERE {

@@ -118,8 +118,10 @@ pub(super) enum Key {
     Scheduler,
     NetworkMode,
     PidNamespace,
+    Devices,
     UserNamespace,
     Capabilities,
+    Masks,
     Allow,
     Deny,
     Refusal,
@@ -275,6 +277,7 @@ sections! {
         "early" Boolean Early, "Start before modules are loaded and filesystems are mounted.";
         "init" Boolean NotYet, "Give it corm's own small init as its process 1.";
         "stdio" Stdio Stdio, "Where its input and output lead.";
+        "devices" Devices Devices, "Devices of the machine that it may use.";
         "limits" Table Limits, "What it may use up.";
         "volumes" Table Volume, "Directories inside its root, by path.";
         "network" Table Connection, "What network it sees.";
@@ -331,6 +334,7 @@ sections! {
     Security "[workload.NAME.security]" {
         "capabilities" Capabilities Capabilities, "Capabilities it keeps.";
         "seccomp" Seccomp Seccomp, "System calls it may use.";
+        "masks" Masks Masks, "What of /proc and /sys it does not see.";
         "allow-bind" Words NotYet, "TCP ports it may listen on.";
         "allow-connect" Words NotYet, "TCP ports it may connect to.";
     }

@@ -110,20 +110,21 @@ impl Config {
     /// Makes it [`EMPTY`](Self::EMPTY) in place: it is too large for a stack.
     pub fn clear(&mut self) {
         self.system = System::DEFAULT;
-        self.mounts.clear();
-        self.interfaces.clear();
-        self.workloads.clear();
-        self.strings.clear();
-        self.words.clear();
-        self.limits.clear();
-        self.volumes.clear();
-        // Most configs have none of these, and then their pages are never written.
-        if !self.edges.is_empty() {
-            self.edges.clear();
+        /// A table that is empty is not written: its length is in a page of its own.
+        fn empty<T, const N: usize>(table: &mut Vec<T, N>) {
+            if !table.is_empty() {
+                table.clear();
+            }
         }
-        if !self.pairs.is_empty() {
-            self.pairs.clear();
-        }
+        empty(&mut self.mounts);
+        empty(&mut self.interfaces);
+        empty(&mut self.workloads);
+        empty(&mut self.strings);
+        empty(&mut self.words);
+        empty(&mut self.limits);
+        empty(&mut self.volumes);
+        empty(&mut self.edges);
+        empty(&mut self.pairs);
     }
 
     #[inline(never)]
@@ -273,6 +274,10 @@ pub struct Workload {
     pub network: Network,
     /// Share the machine's pid namespace (`namespaces = { pid = "host" }`).
     pub host_pid: bool,
+    /// Device nodes of the machine that it may use: paths, see [`granted`](super::granted).
+    pub devices: List<Str>,
+    /// It sees /proc and /sys whole.
+    pub unmasked: bool,
     /// Share its user namespace: `auto` is then an own uid, and no more.
     pub host_users: bool,
     /// The capabilities it keeps, a bit each; see [`has`].
@@ -301,6 +306,8 @@ impl Workload {
         volumes: List::EMPTY,
         network: Network::None,
         host_pid: false,
+        devices: List::EMPTY,
+        unmasked: false,
         host_users: false,
         capabilities: 0,
         seccomp: Seccomp { base: Base::Own, allow: List::EMPTY, deny: List::EMPTY, refusal: Refusal::Errno },

@@ -10,8 +10,8 @@
 use super::environment::{self, Block};
 use super::failure;
 use super::plan::{self, Step};
-use super::settle;
-use super::trees::{self, Trees};
+use super::trees::Trees;
+use super::{dev, settle, views};
 use crate::config::{Config, Limit, VolumeSource, Workload};
 use crate::limits;
 use crate::put;
@@ -29,6 +29,8 @@ pub struct Start<'a> {
     pub workload: &'a Workload,
     /// None for a privileged workload.
     pub trees: Option<&'a Trees>,
+    /// It has one of its own.
+    pub has_cgroup: bool,
     pub stdio: [i32; 3],
     pub environment: &'a Block,
     pub filter: &'a [u64],
@@ -80,24 +82,14 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             let place = fs::open_in_root(start.root()?, path, Open::PATH | Open::NO_FOLLOW)?;
             mount::move_to(program.borrow(), place.borrow(), c"")
         }
-        Step::Proc => {
-            let place = fs::open(start.root()?, c"proc", Open::PATH | Open::DIRECTORY | Open::NO_FOLLOW)?;
-            if let Some(tree) = &start.trees()?.proc {
-                return mount::move_to(tree.borrow(), place.borrow(), c"");
-            }
-            fs::change_directory_to(place.borrow())?;
-            // Uid 0 needs no capability to write what the kernel keeps in /proc/sys, or sysrq-trigger.
-            let access = if start.ids()?.0 == 0 { Flags::READ_ONLY } else { Flags::NONE };
-            mount_here(c"proc", Flags::NO_EXEC | access, None)
-        }
         Step::Devices => {
             let place = fs::open(start.root()?, c"dev", Open::PATH | Open::DIRECTORY | Open::NO_FOLLOW)?;
-            let devices = start.trees()?.devices.borrow();
+            let devices = start.trees()?.dev.tree.borrow();
             mount::move_to(devices, place.borrow(), c"")?;
             fs::change_directory_to(devices)
         }
-        Step::DeviceFiles => trees::device_files(),
-        // These two are relative to the /dev just entered, which is ours and has no symlinks there.
+        Step::DeviceFiles => dev::device_files(config, workload),
+        // These three are relative to the /dev just entered, which is ours and has no symlinks there.
         Step::Terminals => {
             let flags = Flags::NO_SUID | Flags::NO_EXEC;
             let options = c"newinstance,ptmxmode=666,mode=620";
@@ -108,6 +100,16 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             let flags = Flags::NO_SUID | Flags::NO_DEV | Flags::NO_EXEC;
             mount::mount(Some(c"shm"), c"shm", Some(c"tmpfs"), flags, Some(c"mode=1777,size=64m"))
         }
+        Step::MessageQueues => {
+            let flags = Flags::NO_SUID | Flags::NO_DEV | Flags::NO_EXEC;
+            match mount::mount(Some(c"mqueue"), c"mqueue", Some(c"mqueue"), flags, None) {
+                // A kernel without message queues has none to show.
+                Err(Errno::ENODEV) => Ok(()),
+                result => result,
+            }
+        }
+        Step::Proc => views::proc(start),
+        Step::Sys => views::sys(start),
         Step::Volume(index) => volume(index, start),
         Step::Pivot => {
             fs::change_directory_to(start.root()?)?;
@@ -167,15 +169,15 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
 }
 
 impl<'a> Start<'a> {
-    fn trees(&self) -> Result<&'a Trees, Errno> {
+    pub fn trees(&self) -> Result<&'a Trees, Errno> {
         self.trees.ok_or(Errno::EBADF)
     }
 
-    fn root(&self) -> Result<BorrowedFd<'a>, Errno> {
+    pub fn root(&self) -> Result<BorrowedFd<'a>, Errno> {
         self.trees().map(|trees| trees.root.borrow())
     }
 
-    fn ids(&self) -> Result<(u32, u32), Errno> {
+    pub fn ids(&self) -> Result<(u32, u32), Errno> {
         plan::ids(self.workload).ok_or(Errno::EINVAL)
     }
 }

@@ -46,6 +46,9 @@ operations! {
     Program "use \x01 as its program"
     VolumeSource "use \x01 as a volume"
     Devices "make its /dev"
+    Device "give it the device \x01"
+    DeviceGuard "keep it from devices it was not given"
+    Sys "use the machine's /sys as its own"
     Descriptors "open what its start needs"
     Clone "make its process in its namespaces and cgroup"
     Users "map the ids of its user namespace"
@@ -63,6 +66,8 @@ operations! {
     Dev "mount /dev in \x03"
     DevPts "mount its /dev/pts"
     DevShm "mount its /dev/shm"
+    DevMqueue "mount its /dev/mqueue"
+    SysMount "mount /sys in \x03"
     Volume "mount a volume on \x02"
     Pivot "make \x03 its /"
     Stdio "set up its stdin, stdout and stderr"
@@ -93,6 +98,11 @@ remedies! {
     Limit ERANGE "the kernel does not take this value"
     Root ELOOP "no part of the path may be a symlink, which a workload could have put there"
     VolumeSource ELOOP "no part of the path may be a symlink, which a workload could have put there"
+    Device EEXIST "every workload has this one"
+    Device ENODEV "it is no device"
+    Device EPERM "in a user namespace whoever may read it may write it"
+    DeviceGuard EINVAL "this kernel has no device programs (CONFIG_CGROUP_BPF)"
+    DeviceGuard ENOSYS "this kernel has no device programs (CONFIG_CGROUP_BPF)"
     Clone EAGAIN "its pids limit is reached"
     Clone EINVAL "this kernel lacks one of the namespaces"
     Clone ENOSPC "a limit in /proc/sys/user is reached"
@@ -106,6 +116,7 @@ remedies! {
     Dev ENOENT "create the directories proc and dev there"
     Dev ENOTDIR "it must be a directory there, not a symlink"
     Dev ELOOP "it must be a directory there, not a symlink"
+    SysMount ENOTDIR "it must be a directory there, not a symlink"
     DevPts ENODEV "this kernel has no devpts"
     DevShm ENODEV "this kernel has no tmpfs"
     Volume ENOENT "its root is read-only, so create the directory in it beforehand"
@@ -213,6 +224,10 @@ impl<'c> Shown<'c> {
         let volume = config.volumes(workload.volumes).get(index);
         let name = match (self.failure.what, volume.map(|volume| volume.source)) {
             (What::Volume, _) => volume.map_or(c"?", |volume| config.c_str(volume.target)),
+            (What::Device, _) => {
+                let device = config.words(workload.devices).get(index);
+                device.map_or(c"?", |device| config.c_str(*device))
+            }
             (What::VolumeSource | What::VolumeUsers, Some(VolumeSource::Directory { source, .. })) => {
                 config.c_str(source)
             }
@@ -275,6 +290,8 @@ fn what(step: Step) -> (What, u16) {
         Step::Devices | Step::DeviceFiles => What::Dev,
         Step::Terminals => What::DevPts,
         Step::SharedMemory => What::DevShm,
+        Step::MessageQueues => What::DevMqueue,
+        Step::Sys => What::SysMount,
         Step::Pivot => What::Pivot,
         Step::Stdio | Step::ControllingTerminal | Step::Umask => What::Stdio,
         Step::NotDumpable

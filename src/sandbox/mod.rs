@@ -16,6 +16,8 @@
 //! each with its reason.
 
 mod child;
+mod dev;
+pub mod device_filter;
 mod environment;
 mod failure;
 pub mod plan;
@@ -26,8 +28,9 @@ mod spawn;
 #[cfg(test)]
 mod tests;
 mod trees;
+mod views;
 
+pub use dev::{DevFailure, prepare_dev};
 pub use failure::{Failure, Shown, What, is_transient};
 pub use rescue::spawn_rescue;
 pub use spawn::{ChildStdio, Conditions, Launched, PlanSpace, Reported, read_report, spawn};
-pub use trees::{DevFailure, prepare_dev};

@@ -42,8 +42,6 @@ pub enum Step {
     Root,
     /// `scratch`: the program's file is attached where the command names it.
     Program,
-    /// A new /proc.
-    Proc,
     /// The minimal /dev is attached.
     Devices,
     /// In a user namespace nobody makes device files: the machine's are mounted there.
@@ -52,6 +50,12 @@ pub enum Step {
     Terminals,
     /// /dev/shm.
     SharedMemory,
+    /// /dev/mqueue.
+    MessageQueues,
+    /// A new /proc, and what of it is not to be seen.
+    Proc,
+    /// The same of /sys.
+    Sys,
     /// Volume of this number in the config is mounted.
     Volume(u16),
     /// The attached root becomes `/`, and the machine's is gone.
@@ -143,11 +147,14 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         && add(walls, Step::PrivateMounts)
         && add(walls, Step::Root)
         && add(walls && workload.root == Root::Scratch, Step::Program)
-        && add(walls, Step::Proc)
         && add(walls, Step::Devices)
         && add(walls && circumstances.device_files, Step::DeviceFiles)
         && add(walls, Step::Terminals)
-        && add(walls, Step::SharedMemory);
+        && add(walls, Step::SharedMemory)
+        && add(walls, Step::MessageQueues)
+        // What is masked there, is with /dev/null.
+        && add(walls, Step::Proc)
+        && add(walls, Step::Sys);
     let mut last = None;
     while let Some(next) = next_volume(config, workload, last).filter(|_| walls && fits) {
         fits = next.index < limits::WORKLOAD_VOLUMES as u16 && add(true, Step::Volume(next.index));

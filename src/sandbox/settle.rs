@@ -141,7 +141,7 @@ pub(super) fn own_pipes(workload: &Workload, stdio: &ChildStdio) -> Result<(), E
     let Some((uid, gid)) = plan::machine_ids(workload) else { return Ok(()) };
     for stream in [stdio.stdin, stdio.stdout, stdio.stderr] {
         if fs::stat(stream, c"", Follow::No)?.is_pipe() {
-            match fs::change_owner(stream, uid, gid) {
+            match fs::change_owner(stream, c"", uid, gid) {
                 // Somebody else's pipe, in a user namespace: it can be used, but not be opened again.
                 Ok(()) | Err(Errno::EPERM | Errno::EINVAL) => {}
                 Err(errno) => return Err(errno),

@@ -1,18 +1,23 @@
 //! The parent's half of a start: open, clone, hand over. It never waits.
 
+use super::dev::Dev;
+use super::device_filter::{self, Rule};
 use super::failure::{self, Failure, REPORT, What};
 use super::trees::Trees;
 use super::{child, environment, plan, seccomp, settle};
 use crate::cgroup;
 use crate::config::{Config, Workload, WorkloadId};
 use crate::sys::process::{self, Cloned, Namespaces};
-use crate::sys::{BorrowedFd, Errno, OwnedFd, children, io};
+use crate::sys::{BorrowedFd, Errno, OwnedFd, bpf, children, fs, io};
+use crate::warn;
 
 /// What starts have in common. Zero at first, so it lives in `.bss`.
 pub struct PlanSpace {
     pub(super) environment: environment::Block,
     cgroups: cgroup::Written,
     filter: seccomp::Program,
+    /// That this kernel cannot guard devices was told.
+    told_of_devices: bool,
 }
 
 impl PlanSpace {
@@ -20,6 +25,7 @@ impl PlanSpace {
         environment: environment::Block::new(),
         cgroups: cgroup::Written::NONE,
         filter: seccomp::Program::EMPTY,
+        told_of_devices: false,
     };
 
     /// After the config has changed: limits are written again at each next start.
@@ -87,7 +93,7 @@ pub fn spawn(
     let circumstances = plan::Circumstances {
         cgroup: cgroup.is_some(),
         terminal: stdio.controlling_terminal,
-        device_files: trees.as_ref().is_some_and(|trees| trees.lacks_device_files),
+        device_files: trees.as_ref().is_some_and(|trees| trees.dev.lacks_files),
         keeps_groups: conditions.keeps_groups,
         foreground: conditions.foreground,
     };
@@ -96,6 +102,9 @@ pub fn spawn(
 
     let above = |fd| Above::new(fd).map_err(fail(What::Descriptors));
     let (stdin, stdout, stderr) = (above(stdio.stdin)?, above(stdio.stdout)?, above(stdio.stderr)?);
+    if let (Some(trees), Some(cgroup)) = (&trees, &cgroup) {
+        guard_devices(workload, stdio, &trees.dev, cgroup.borrow(), &mut space.told_of_devices)?;
+    }
     settle::own_pipes(workload, stdio).map_err(fail(What::Stdio))?;
     let (report, reporter) = io::socket_pair().map_err(fail(What::Descriptors))?;
 
@@ -118,6 +127,7 @@ pub fn spawn(
                 config,
                 workload,
                 trees: trees.as_ref(),
+                has_cgroup: cgroup.is_some(),
                 stdio: [stdin.number(), stdout.number(), stderr.number()],
                 environment: &space.environment,
                 filter: space.filter.instructions(),
@@ -125,6 +135,44 @@ pub fn spawn(
             };
             child::run(&plan.steps, &start)
         }
+    }
+}
+
+/// Lets the workload's cgroup open the devices it was given, and those it is
+/// started with, and no others.
+fn guard_devices(
+    workload: &Workload,
+    stdio: &ChildStdio,
+    dev: &Dev,
+    cgroup: BorrowedFd,
+    told: &mut bool,
+) -> Result<(), Failure> {
+    let streams = [stdio.stdin, stdio.stdout, stdio.stderr].into_iter().filter_map(|stream| {
+        let stat = fs::stat(stream, c"", fs::Follow::No).ok().filter(fs::Stat::is_character_device)?;
+        Some(Rule::character(stat.device.0, Some(stat.device.1)))
+    });
+    let program = device_filter::compile(&mut dev.rules().chain(streams)).ok_or(Errno::E2BIG);
+    let attached = program.and_then(|program| {
+        let program = bpf::load(bpf::Kind::DEVICE, &program)?;
+        bpf::attach(bpf::Kind::DEVICE, program.borrow(), cgroup)
+    });
+    match attached {
+        Ok(()) => Ok(()),
+        // In a user namespace nobody makes a device, whatever capabilities he has there.
+        Err(Errno::EPERM) if dev.lacks_files => Ok(()),
+        // It has no way to a device: what it sees is nodev, and it makes and mounts none, or only
+        // what its own user namespace lets it, which has no devices.
+        Err(errno)
+            if workload.devices.is_empty()
+                && (workload.capabilities == 0 || plan::range(workload).is_some()) =>
+        {
+            if !*told {
+                warn!("this kernel does not guard devices (CONFIG_CGROUP_BPF): ", errno);
+                *told = true;
+            }
+            Ok(())
+        }
+        Err(errno) => Err(Failure::new(What::DeviceGuard, errno)),
     }
 }
 

@@ -130,6 +130,11 @@ impl Attributes {
     pub const NO_DEV: Self = Attributes(0x04);
     pub const NO_EXEC: Self = Attributes(0x08);
     pub const NO_SYMLINK_FOLLOW: Self = Attributes(0x0020_0000);
+
+    /// `|` for constants.
+    pub const fn both(self, other: Attributes) -> Attributes {
+        Attributes(self.0 | other.0)
+    }
 }
 
 impl BitOr for Attributes {
