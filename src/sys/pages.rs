@@ -47,13 +47,18 @@ pub fn give_back_all_but_init() {
     #[cfg(target_env = "musl")]
     {
         unsafe extern "C" {
+            safe static __ehdr_start: u8;
+            safe static keep_start: u8;
             safe static keep_end: u8;
             safe static rare_end: u8;
         }
-        let start = (&raw const keep_end).map_addr(|address| address.next_multiple_of(PAGE));
-        let length = (&raw const rare_end).addr().saturating_sub(start.addr());
-        // SAFETY: code and constants are never written, so what comes back is the same.
-        unsafe { advise(start.cast_mut().cast(), length, libc::MADV_DONTNEED) }
+        let before = (&raw const __ehdr_start, &raw const keep_start);
+        for (start, end) in [before, (&raw const keep_end, &raw const rare_end)] {
+            let start = start.map_addr(|address| address.next_multiple_of(PAGE));
+            let length = end.addr().saturating_sub(start.addr()) / PAGE * PAGE;
+            // SAFETY: code and constants are never written, so what comes back is the same.
+            unsafe { advise(start.cast_mut().cast(), length, libc::MADV_DONTNEED) }
+        }
     }
 }
 
