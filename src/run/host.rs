@@ -44,8 +44,10 @@ pub fn prepare(config: &mut Config, id: WorkloadId) -> Result<Host, Unable> {
     let mut buffer = [0u8; 1024];
     let groups = fs::read_file(BorrowedFd::CWD, c"/proc/self/cgroup", &mut buffer).unwrap_or(b"");
     let unified = fs::stat(BorrowedFd::CWD, c"/sys/fs/cgroup/cgroup.controllers", Follow::No).is_ok();
-    // Whoever mounts nothing here needs no namespace to do it in.
-    if unified || !credentials::may_administer() {
+    let first = is_first_user_namespace();
+    // Whoever mounts nothing here needs no namespace to do it in, and in the first user namespace
+    // root may mount everywhere.
+    if unified || !first || !credentials::may_administer() {
         match process::unshare(Namespaces::MOUNT) {
             Err(errno) if is_denied(errno) => own_users(config, id)?,
             result => result.map_err(fail("make a mount namespace", ""))?,
@@ -55,6 +57,7 @@ pub fn prepare(config: &mut Config, id: WorkloadId) -> Result<Host, Unable> {
     }
     let mut keeps_groups = false;
     if !is_first_user_namespace() {
+        // Perhaps only since a moment ago.
         settle_user(config, id);
         let mut answer = [0u8; 8];
         let setgroups = fs::read_file(BorrowedFd::CWD, c"/proc/self/setgroups", &mut answer);
