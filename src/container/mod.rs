@@ -25,7 +25,7 @@ pub use persona::Kind;
 
 use crate::sys::children::{self, Ended, Stopped};
 use crate::sys::fs::{self, Open};
-use crate::sys::{Args, BorrowedFd, clock, event, fd, io, power, process, time, tty};
+use crate::sys::{Args, BorrowedFd, clock, event, fd, io, pages, power, process, time, tty};
 use say::Level;
 use terminal::Terminal;
 
@@ -211,6 +211,8 @@ impl Init {
 
     /// Until the end; gives back the status of it.
     fn serve(&mut self) -> u8 {
+        // The program is starting meanwhile, so this costs no time.
+        pages::give_back_all_but_init();
         loop {
             let left = self.deadline.map(|deadline| deadline.saturating_sub(clock::now()));
             // Without a signal: stopped and continued, or the time is up.

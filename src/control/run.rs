@@ -271,11 +271,19 @@ fn split(bytes: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
 }
 
 /// A directory or file as a config names it: from `/`, without links in it.
-fn absolute<'b>(path: &CStr, buffer: &'b mut [u8; limits::PATH]) -> Result<&'b [u8], &'static str> {
+fn absolute<'b>(path: &'b CStr, buffer: &'b mut [u8; limits::PATH]) -> Result<&'b [u8], &'static str> {
     let why = |errno| match errno {
         Errno::ENOENT | Errno::ENOTDIR => "there is no such file or directory",
         _ => "it cannot be opened",
     };
+    let bytes = path.to_bytes();
+    let plain = |name: &[u8]| !matches!(name, b"" | b"." | b"..");
+    let rooted = bytes.strip_prefix(b"/");
+    if rooted.is_some_and(|path| path.split(|byte| *byte == b'/').all(plain))
+        && fs::open_without_links(path, Open::PATH).is_ok()
+    {
+        return Ok(bytes);
+    }
     let file = fs::open(BorrowedFd::CWD, path, Open::PATH).map_err(why)?;
     let mut link = Text::<64>::new();
     put!(link, "/proc/self/fd/", file.borrow().number().unsigned_abs());

@@ -102,14 +102,16 @@ pub fn keep_lines() {
     }
 }
 
-const NONE: i32 = -1;
+/// Descriptors 0 to 2 are open before any other. And what is zero at first takes no room in
+/// the file, nor a page that each start would have to read from it and copy.
+const NONE: i32 = 0;
 static KMSG: AtomicI32 = AtomicI32::new(NONE);
 static RINGS: AtomicI32 = AtomicI32::new(NONE);
 static CONSOLE: AtomicI32 = AtomicI32::new(NONE);
 /// The kernel prints records with a level below this on its consoles itself.
 static KERNEL_PRINTS_BELOW: AtomicU8 = AtomicU8::new(0);
-/// Lines with a level above this do not reach the console.
-static SHOW_UP_TO: AtomicU8 = AtomicU8::new(Level::Info as u8);
+/// Lines with a level above this do not reach the console. Set before there is one.
+static SHOW_UP_TO: AtomicU8 = AtomicU8::new(0);
 /// Lines the console had no room for since the last one it took.
 static MISSED: AtomicU32 = AtomicU32::new(0);
 

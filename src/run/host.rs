@@ -1,8 +1,8 @@
 //! What this user may do on this host.
 //!
 //! corm's side of a start wants what PID 1 has: to mount, and cgroups of its
-//! own. Root gets a mount namespace, so that nothing here is seen elsewhere. An
-//! ordinary user gets a user namespace first, in which he is whom the workload
+//! own. Root gets a mount namespace where there are cgroups to be shown in it, so
+//! that nothing here is seen elsewhere. An ordinary user gets a user namespace first, in which he is whom the workload
 //! is to be (user_namespaces(7)); there the rest of corm works as it does for
 //! root. Then the cgroup that this process is in is mounted on /sys/fs/cgroup, as
 //! if it were the machine's, where that is ours to divide up.
@@ -43,23 +43,41 @@ pub fn prepare(config: &mut Config, id: WorkloadId) -> Result<Host, Unable> {
     // Asked before there is another view of it.
     let mut buffer = [0u8; 1024];
     let groups = fs::read_file(BorrowedFd::CWD, c"/proc/self/cgroup", &mut buffer).unwrap_or(b"");
-    match process::unshare(Namespaces::MOUNT) {
-        Err(errno) if is_denied(errno) => own_users(config, id)?,
-        result => result.map_err(fail("make a mount namespace", ""))?,
+    let unified = fs::stat(BorrowedFd::CWD, c"/sys/fs/cgroup/cgroup.controllers", Follow::No).is_ok();
+    let first = is_first_user_namespace();
+    // Whoever mounts nothing here needs no namespace to do it in, and in the first user namespace
+    // root may mount everywhere.
+    if unified || !first || !credentials::may_administer() {
+        match process::unshare(Namespaces::MOUNT) {
+            Err(errno) if is_denied(errno) => own_users(config, id)?,
+            result => result.map_err(fail("make a mount namespace", ""))?,
+        }
+        mount::mount(None, c"/", None, Flags::PRIVATE | Flags::RECURSIVE, None)
+            .map_err(fail("keep mounts to itself", ": this user may not mount, not even in a namespace"))?;
     }
-    mount::mount(None, c"/", None, Flags::PRIVATE | Flags::RECURSIVE, None)
-        .map_err(fail("keep mounts to itself", ": this user may not mount, not even in a namespace"))?;
-    settle_user(config, id);
-    let mut answer = [0u8; 8];
-    let setgroups = fs::read_file(BorrowedFd::CWD, c"/proc/self/setgroups", &mut answer).unwrap_or(b"");
-    let cgroup = match own_cgroup(groups) {
+    let mut keeps_groups = false;
+    if !is_first_user_namespace() {
+        // Perhaps only since a moment ago.
+        settle_user(config, id);
+        let mut answer = [0u8; 8];
+        let setgroups = fs::read_file(BorrowedFd::CWD, c"/proc/self/setgroups", &mut answer);
+        keeps_groups = setgroups.is_ok_and(|word| word.starts_with(b"deny"));
+    }
+    let cgroup = match own_cgroup(unified, groups) {
         Ok(cgroup) => Some(cgroup),
         Err(none) => {
             warn!("no pids limit: ", none);
             None
         }
     };
-    Ok(Host { keeps_groups: setgroups.starts_with(b"deny"), cgroup })
+    Ok(Host { keeps_groups, cgroup })
+}
+
+/// Whether this is the one that the kernel began with, in which every id is its own.
+fn is_first_user_namespace() -> bool {
+    /// PROC_USER_INIT_INO of the kernel; for everybody since 6.18, as USER_NS_INIT_INO.
+    const FIRST: u64 = 0xEFFF_FFFD;
+    fs::stat(BorrowedFd::CWD, c"/proc/self/ns/user", Follow::Yes).is_ok_and(|it| it.inode == FIRST)
 }
 
 /// A user namespace whose only user is the one that the workload is to be.
@@ -163,8 +181,8 @@ impl Show for NoCgroup {
 }
 
 /// A new cgroup below this process's own becomes what is seen on /sys/fs/cgroup.
-fn own_cgroup(groups: &[u8]) -> Result<Cgroup, NoCgroup> {
-    let made = make_cgroup(groups);
+fn own_cgroup(unified: bool, groups: &[u8]) -> Result<Cgroup, NoCgroup> {
+    let made = make_cgroup(unified, groups);
     if !matches!(made, Ok(_) | Err(NoCgroup::Old | NoCgroup::Absent)) {
         // So that nothing is looked for there: an empty filesystem.
         let flags = Flags::READ_ONLY | Flags::NO_SUID | Flags::NO_DEV | Flags::NO_EXEC;
@@ -173,8 +191,8 @@ fn own_cgroup(groups: &[u8]) -> Result<Cgroup, NoCgroup> {
     made
 }
 
-fn make_cgroup(groups: &[u8]) -> Result<Cgroup, NoCgroup> {
-    if fs::stat(BorrowedFd::CWD, c"/sys/fs/cgroup/cgroup.controllers", Follow::No).is_err() {
+fn make_cgroup(unified: bool, groups: &[u8]) -> Result<Cgroup, NoCgroup> {
+    if !unified {
         let old =
             groups.split(|byte| *byte == b'\n').any(|line| !line.is_empty() && !line.starts_with(b"0::"));
         return Err(if old { NoCgroup::Old } else { NoCgroup::Absent });

@@ -58,9 +58,7 @@ pub fn enter<'c>(config: &'c Config, id: WorkloadId, entry: &'c Enter<'c>, termi
 /// What this process was told to ignore, and the one space there is.
 fn begin() -> Option<(Ignored, &'static mut PlanSpace)> {
     let space = SPACE.take()?;
-    let ignored = Ignored::now();
-    process::default_signals();
-    Some((ignored, space))
+    Some((Ignored(process::default_signals()), space))
 }
 
 fn open_terminal(wanted: Option<bool>) -> Result<Option<Terminal>, u8> {
@@ -75,14 +73,6 @@ fn open_terminal(wanted: Option<bool>) -> Result<Option<Terminal>, u8> {
 struct Ignored(u64);
 
 impl Ignored {
-    fn now() -> Ignored {
-        let bit =
-            |signal: i32| if process::is_ignored(signal as u8) { Ignored::bit(signal as u8) } else { 0 };
-        Ignored(
-            [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM].map(bit).iter().fold(0, |a, b| a | b),
-        )
-    }
-
     fn bit(signal: u8) -> u64 {
         1u64.wrapping_shl(signal.wrapping_sub(1).into())
     }

@@ -52,7 +52,8 @@ static PLACES: [&CStr; 3] = [c"pts", c"shm", c"mqueue"];
 
 /// Where a prepared /dev is mounted. /run/corm is made at boot, for root alone.
 const KEPT_PATH: &CStr = c"/run/corm/dev";
-const NONE: i32 = -1;
+/// Descriptors 0 to 2 are open before any other.
+const NONE: i32 = 0;
 /// The descriptor of that mount, as a number: there is one thread.
 static KEPT: AtomicI32 = AtomicI32::new(NONE);
 

@@ -105,6 +105,19 @@ pub fn set_capabilities(kept: u64) -> Result<(), Errno> {
     unsafe { call!(capset, &raw const header, sets.as_ptr()) }.map(drop)
 }
 
+/// capget(2): whether the caller has CAP_SYS_ADMIN in its user namespace.
+pub fn may_administer() -> bool {
+    const VERSION_3: u32 = 0x2008_0522;
+    const SYS_ADMIN: u32 = 1 << 21;
+    let header = [VERSION_3, 0];
+    let mut sets = [0u32; 6];
+    // SAFETY: the header is a version and a pid, which is the caller; version 3 writes two structs
+    // of three words, which `sets` has.
+    let result = unsafe { call!(capget, header.as_ptr(), sets.as_mut_ptr()) };
+    let [effective, ..] = sets;
+    result.is_ok() && effective & SYS_ADMIN != 0
+}
+
 /// prctl(2) PR_CAP_AMBIENT_RAISE: an execve(2) leaves these to a user who is not root.
 /// They must be permitted and inheritable. EINVAL: this kernel does not have one of them.
 pub fn raise_ambient(kept: u64) -> Result<(), Errno> {

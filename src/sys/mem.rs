@@ -2,7 +2,7 @@
 //! (and bcmp), and strlen, which is how `core` measures a C string.
 //!
 //! The musl targets that rustup ships expect them from musl; corm links no
-//! libc. They are assembly because a Rust loop would be recognised as a memcpy
+//! libc. Most are assembly because a Rust loop would be recognised as a memcpy
 //! and compiled into a call to itself. Copies of more than a line are rare here,
 //! so they are short rather than clever.
 
@@ -44,26 +44,6 @@ mod machine {
     #[unsafe(no_mangle)]
     extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
         naked_asm!("mov r8, rdi", "mov eax, esi", "mov rcx, rdx", "rep stosb", "mov rax, r8", "ret")
-    }
-
-    #[unsafe(naked)]
-    #[unsafe(no_mangle)]
-    pub(super) extern "C" fn memcmp(a: *const u8, b: *const u8, count: usize) -> i32 {
-        naked_asm!(
-            "xor ecx, ecx",
-            "2:",
-            "cmp rcx, rdx",
-            "je 3f",
-            "movzx eax, byte ptr [rdi + rcx]",
-            "movzx r8d, byte ptr [rsi + rcx]",
-            "inc rcx",
-            "sub eax, r8d",
-            "je 2b",
-            "ret",
-            "3:",
-            "xor eax, eax",
-            "ret",
-        )
     }
 
     #[unsafe(naked)]
@@ -146,25 +126,6 @@ mod machine {
 
     #[unsafe(naked)]
     #[unsafe(no_mangle)]
-    pub(super) extern "C" fn memcmp(a: *const u8, b: *const u8, count: usize) -> i32 {
-        naked_asm!(
-            "2:",
-            "cbz x2, 3f",
-            "ldrb w3, [x0], #1",
-            "ldrb w4, [x1], #1",
-            "sub x2, x2, #1",
-            "subs w3, w3, w4",
-            "b.eq 2b",
-            "mov w0, w3",
-            "ret",
-            "3:",
-            "mov w0, #0",
-            "ret",
-        )
-    }
-
-    #[unsafe(naked)]
-    #[unsafe(no_mangle)]
     extern "C" fn strlen(text: *const u8) -> usize {
         naked_asm!(
             "mov x1, x0",
@@ -239,25 +200,6 @@ mod machine {
 
     #[unsafe(naked)]
     #[unsafe(no_mangle)]
-    pub(super) extern "C" fn memcmp(a: *const u8, b: *const u8, count: usize) -> i32 {
-        naked_asm!(
-            "2:",
-            "subs r2, r2, #1",
-            "blo 3f",
-            "ldrb r3, [r0], #1",
-            "ldrb r12, [r1], #1",
-            "subs r3, r3, r12",
-            "beq 2b",
-            "mov r0, r3",
-            "bx lr",
-            "3:",
-            "mov r0, #0",
-            "bx lr",
-        )
-    }
-
-    #[unsafe(naked)]
-    #[unsafe(no_mangle)]
     extern "C" fn strlen(text: *const u8) -> usize {
         naked_asm!(
             "mov r1, r0",
@@ -321,14 +263,23 @@ mod machine {
     }
 }
 
-/// memcmp is a valid bcmp: zero exactly when the bytes are equal.
-#[unsafe(naked)]
+/// Not assembly, so that the compiler knows it for its own: what it does not know,
+/// `core` calls through a table of addresses, which would be all the data there is.
 #[unsafe(no_mangle)]
-extern "C" fn bcmp(a: *const u8, b: *const u8, count: usize) -> i32 {
-    #[cfg(target_arch = "x86_64")]
-    naked_asm!("jmp {}", sym machine_memcmp);
-    #[cfg(not(target_arch = "x86_64"))]
-    naked_asm!("b {}", sym machine_memcmp);
+extern "C" fn memcmp(a: *const u8, b: *const u8, count: usize) -> i32 {
+    for at in 0..count {
+        // Volatile, or this loop would be recognised, too.
+        // SAFETY: whoever calls memcmp vouches for `count` readable bytes at both.
+        let (a, b) = unsafe { (a.add(at).read_volatile(), b.add(at).read_volatile()) };
+        if a != b {
+            return i32::from(a).wrapping_sub(i32::from(b));
+        }
+    }
+    0
 }
 
-use machine::memcmp as machine_memcmp;
+/// memcmp is a valid bcmp: zero exactly when the bytes are equal.
+#[unsafe(no_mangle)]
+extern "C" fn bcmp(a: *const u8, b: *const u8, count: usize) -> i32 {
+    memcmp(a, b, count)
+}

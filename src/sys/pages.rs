@@ -43,6 +43,28 @@ pub fn give_back_program() {
     }
 }
 
+/// All of the program but what src/device.ld has put together for `corm init`
+/// (which must hold the caller, too: coming back here must not read it again).
+/// Whoever calls more than that reads it again from the program's file.
+pub fn give_back_all_but_init() {
+    #[cfg(target_env = "musl")]
+    {
+        unsafe extern "C" {
+            safe static __ehdr_start: u8;
+            safe static keep_start: u8;
+            safe static keep_end: u8;
+            safe static rare_end: u8;
+        }
+        let before = (&raw const __ehdr_start, &raw const keep_start);
+        for (start, end) in [before, (&raw const keep_end, &raw const rare_end)] {
+            let start = start.map_addr(|address| address.next_multiple_of(PAGE));
+            let length = end.addr().saturating_sub(start.addr()) / PAGE * PAGE;
+            // SAFETY: code and constants are never written, so what comes back is the same.
+            unsafe { advise(start.cast_mut().cast(), length, libc::MADV_DONTNEED) }
+        }
+    }
+}
+
 /// What a deeper call has left below the caller's stack: a boot's is deeper than
 /// whatever comes later.
 #[inline(never)]

@@ -180,44 +180,25 @@ pub fn die_with_parent() -> Result<(), Errno> {
     unsafe { call!(prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) }.map(drop)
 }
 
-/// Whether whoever started this process had it ignore the signal, as nohup(1)
-/// does. rt_sigaction(2).
-pub fn is_ignored(signal: u8) -> bool {
-    const IGNORE: usize = 1;
-    // As large as the largest of the three architectures' struct sigaction; its handler is the first word.
-    let mut action = [0usize; 8];
-    let none = ptr::null::<u64>();
-    // SAFETY: `action` is writable and larger than a struct sigaction; no new one is given.
-    let result =
-        unsafe { call!(rt_sigaction, usize::from(signal), none, action.as_mut_ptr(), size_of::<u64>()) };
-    let [handler, ..] = action;
-    result.is_ok() && handler == IGNORE
-}
-
 /// umask(2); returns the one before.
 pub fn set_umask(mask: u32) -> u32 {
     // SAFETY: no pointers. umask(2) cannot fail.
     unsafe { call!(umask, mask) }.map_or(0o022, |old| old as u32)
 }
 
-/// rt_sigaction(2): no signal is ignored any more. For modes that somebody
-/// else started; the kernel starts PID 1 with nothing ignored.
-pub fn default_signals() {
-    const LAST: usize = 64;
-    /// As large as the largest of the three architectures' struct sigaction; all zero is SIG_DFL.
-    const ACTION: [u64; 4] = [0; 4];
-    let no_old = ptr::null::<u64>();
-    for signal in 1..=LAST {
-        // Refused for SIGKILL and SIGSTOP, which cannot be ignored.
-        // SAFETY: `ACTION` is readable and larger than a struct sigaction; no old one is asked for.
-        let _ = unsafe { call!(rt_sigaction, signal, ACTION.as_ptr(), no_old, size_of::<u64>()) };
-    }
+/// No signal is ignored any more. For modes that somebody else started; the kernel
+/// starts PID 1 with nothing ignored. Says which were, as nohup(1) has it: a bit each.
+pub fn default_signals() -> u64 {
+    // SIGKILL and SIGSTOP cannot be ignored.
+    let was_ignored = |signal: &u8| ignore(*signal, false);
+    (1..=64).filter(was_ignored).fold(0, |all, signal| all | 1u64.wrapping_shl(u32::from(signal) - 1))
 }
 
 /// rt_sigaction(2): ignores the signal, or takes its default action. Says whether
 /// it was ignored before.
 pub fn ignore(signal: u8, yes: bool) -> bool {
-    /// The first word is the handler; see [`default_signals`].
+    /// As large as the largest of the three architectures' struct sigaction; its first word is
+    /// the handler, and all zero is SIG_DFL.
     const WORDS: usize = 4;
     let mut action = [0u64; WORDS];
     let mut old = [0u64; WORDS];
