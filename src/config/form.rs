@@ -3,6 +3,7 @@
 //! Functions here take the bytes of a string and give a number, or say whether
 //! they are of that form. They know nothing of keys and tables.
 
+use super::address::{self, Cidr, Egress, Published, Route};
 use super::calls::{NATIVE, SETS};
 use crate::limits;
 use crate::pack::Packed;
@@ -42,6 +43,8 @@ macro_rules! forms {
 forms! {{
     // Numbers.
     Boolean BOOLEAN, "a boolean|`true` or `false`";
+    Vlan INTEGER, "a VLAN's number|1 to 4094";
+    Mtu INTEGER, "a size|a number of bytes from 68 to 65535";
     Count INTEGER, "a count|a whole number above 0";
     CountOrMax INTEGER | TEXT, "a count|a whole number above 0, or \"max\"";
     Weight INTEGER, "a weight|a whole number from 1 to 10000";
@@ -52,8 +55,6 @@ forms! {{
     Cpu INTEGER | TEXT, "an amount of processor time|such as \"50%\", \"1.5\" or 2 processors";
     Signal INTEGER | TEXT, "a signal|such as \"TERM\", \"SIGINT\", \"RTMIN+3\" or 15";
     User INTEGER | TEXT, "a user|\"auto\", a uid, or \"uid:gid\"; names are not looked up";
-    Address TEXT, "an address|IPv4 with its prefix length: \"192.0.2.5/24\"";
-    Gateway TEXT, "an address|IPv4: \"192.0.2.1\"";
     // What is kept as text.
     Text TEXT, "a string|text in quotes";
     Setting TEXT | INTEGER, "a string|or a number; dots in a name want quotes: `\"kernel.panic\" = 10`";
@@ -67,6 +68,12 @@ forms! {{
     RootDirectory TEXT, "a root|\"scratch\", or the absolute path of a directory";
     Cpuset TEXT, "a list of numbers|such as \"0-1,3\"";
     Capability TEXT, "a capability|as capabilities(7) has it: \"net-bind-service\"";
+    Cidr TEXT, "an address|with its prefix length: \"192.0.2.5/24\", \"2001:db8::5/64\"";
+    Ip TEXT, "an address|such as \"192.0.2.1\" or \"2001:db8::1\"";
+    Route TEXT, "a route|such as \"10.1.0.0/16 via 192.0.2.3 metric 50\"";
+    Port TEXT, "a port|\"8080:80/tcp\" or \"5000-5010/udp\": the machine's, then the workload's";
+    Egress TEXT, "a destination|such as \"10.0.0.0/8\", \"any:443\" or \"192.0.2.1:53/udp\"";
+    Mac TEXT, "an address|such as \"02:00:00:00:00:01\"";
     Call TEXT, "a system call|a name as in syscalls(2), or @strict, @default or @all";
     // Names that are keys.
     Workload TEXT, "a name for a workload|a-z, 0-9 and `-`, at most 31; `init` is corm's own";
@@ -82,6 +89,11 @@ forms! {{
     Names ARRAY, "an array of workloads|their names: `[\"broker\"]`";
     Command ARRAY, "a command|an array: the program's absolute path, then its arguments";
     Capabilities ARRAY, "an array of capabilities|`[\"net-bind-service\"]`";
+    Addresses TEXT | ARRAY, "an address|or an array of them";
+    Gateways TEXT | ARRAY, "an address|or an array of them";
+    Routes ARRAY, "an array of routes|`[\"10.1.0.0/16 via 192.0.2.3\"]`";
+    Ports ARRAY, "an array of ports|`[\"8080:80/tcp\"]`";
+    Egresses ARRAY, "an array of destinations|`[\"10.0.0.0/8\", \"any:443\"]`";
     Calls ARRAY, "an array of system calls|`[\"@default\", \"mount\"]`";
     Tables ARRAY, "an array of tables|`[{ device = \"/data\", read = \"10M\" }]`";
     Variables TABLE, "a table of strings|`NAME = \"value\"`";
@@ -138,6 +150,12 @@ impl Form {
                 Form::Source => is_path(text) || (is_word(text) && !has(text, b'/')),
                 Form::Cpuset => is_cpuset(text),
                 Form::Capability => capability(text).is_some(),
+                Form::Cidr => Cidr::parse(text).is_some(),
+                Form::Ip => address::ip(text).is_some(),
+                Form::Route => Route::parse(text).is_some(),
+                Form::Port => Published::parse(text).is_some(),
+                Form::Egress => Egress::parse(text).is_some(),
+                Form::Mac => address::mac(text).is_some(),
                 Form::Call => is_listed(SETS, text) || NATIVE.find(text).is_some(),
                 // It becomes a cgroup, a hostname and a prefix of log lines.
                 Form::Workload => !text.iter().any(u8::is_ascii_uppercase) && text != b"init",
@@ -162,7 +180,7 @@ impl Form {
     /// Does a later version take what this one does not?
     pub fn is_for_later(self, text: &[u8]) -> bool {
         match self {
-            Form::Address => text == b"dhcp" || has(text, b':'),
+            Form::Cidr => text == b"dhcp",
             Form::Source => {
                 words(b"LABEL= UUID= PARTLABEL= PARTUUID=", b' ').any(|label| text.starts_with(label))
             }
@@ -196,8 +214,6 @@ impl Form {
             Form::Cpu => cpu(text)?,
             Form::Signal => signal(text)?,
             Form::User => fields(text, b":", 32)?,
-            Form::Address => fields(text, b".../", 8)?,
-            Form::Gateway => fields(text, b"...", 8)?,
             _ => return None,
         };
         self.within(number)
@@ -217,6 +233,8 @@ impl Form {
         const SHORT: u64 = u32::MAX as u64;
         let (least, most) = match self {
             Form::Count | Form::CountOrMax => (1, SHORT - 1),
+            Form::Vlan => (1, 4094),
+            Form::Mtu => (68, 65_535),
             Form::Weight => (1, 10_000),
             Form::Size => (1, i64::MAX as u64),
             Form::SizeOrMax => (0, i64::MAX as u64),
@@ -228,8 +246,6 @@ impl Form {
             Form::Signal if number >> 1 != 16 => (1, LAST),
             // The last 32-bit number means "none" to the kernel.
             Form::User if number >> 32 != SHORT && number & SHORT != SHORT => (0, u64::MAX),
-            Form::Address if number & 0xff <= 32 => (0, u64::MAX),
-            Form::Gateway => (0, u64::MAX),
             _ => return None,
         };
         (least <= number && number <= most).then_some(number)
@@ -270,7 +286,7 @@ pub(super) fn halves(lines: Packed, number: u8) -> (Packed, Packed) {
 /// The number at the start of a text: digits without leading zeros, which
 /// other programs take for octal. What comes after it stays in `text`.
 #[inline(never)]
-fn take(text: &mut &[u8]) -> Option<u64> {
+pub(super) fn take(text: &mut &[u8]) -> Option<u64> {
     let mut number = None;
     while let Some((digit @ b'0'..=b'9', rest)) = text.split_first() {
         if number == Some(0) {
@@ -284,7 +300,7 @@ fn take(text: &mut &[u8]) -> Option<u64> {
 
 /// Takes that byte from the start of a text, if it is there.
 #[inline(never)]
-fn eat(text: &mut &[u8], byte: u8) -> bool {
+pub(super) fn eat(text: &mut &[u8], byte: u8) -> bool {
     let rest = text.strip_prefix(&[byte]);
     *text = rest.unwrap_or(text);
     rest.is_some()
@@ -409,11 +425,6 @@ fn is_cpuset(mut text: &[u8]) -> bool {
             return text.is_empty();
         }
     }
-}
-
-/// Are both in one network of that prefix length?
-pub(super) fn same_network(one: u32, other: u32, prefix: u8) -> bool {
-    u64::from(one ^ other).wrapping_shr(32u32.saturating_sub(prefix.into())) == 0
 }
 
 /// An absolute path in its only spelling, so that two paths are the same place

@@ -19,12 +19,14 @@ use super::schema::Key;
 use super::source::{Sources, Span};
 use super::token::{bare, decode, integer, same, word};
 use super::toml::Parser;
-use super::tree::{NOWHERE, NodeId, ROOT, Tree};
+use super::tree::{Kind, NOWHERE, NodeId, ROOT, Tree};
 use super::types::*;
 use super::{graph, users};
 use crate::limits;
 use crate::text::{Text, word_index};
 use heapless::Vec;
+
+mod network;
 
 /// What came of reading a config.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -217,9 +219,6 @@ impl Givens {
             }
         };
         self.limits(&mut workload.limits);
-        if privileged || self.is(Key::NetworkMode) {
-            workload.network = Network::Host;
-        }
         workload.host_pid = privileged || self.is(Key::PidNamespace);
         self.seccomp(&mut workload.seccomp, privileged);
     }
@@ -353,7 +352,7 @@ impl Reader<'_> {
         }
         let token = self.sources.bytes(node.value);
         match kind {
-            form::TEXT => return self.text(form, node.value),
+            form::TEXT if form.kinds() & form::ARRAY == 0 => return self.text(form, node.value),
             form::INTEGER => {
                 let integer = integer(token).unwrap_or(0);
                 if form == Form::Setting {
@@ -368,7 +367,7 @@ impl Reader<'_> {
                 );
             }
             form::BOOLEAN => self.value = u64::from(token == b"true"),
-            form::ARRAY if form != Form::Tables => return self.words(form, child),
+            form::ARRAY | form::TEXT if form != Form::Tables => return self.words(form, child),
             _ if matches!(form, Form::Variables | Form::Settings) => return self.pairs(form, child),
             _ => self.value = SPECIAL,
         }
@@ -435,6 +434,11 @@ impl Reader<'_> {
         Str::unpacked(self.value)
     }
 
+    /// The first one of an array; a string is a list of one.
+    fn elements(&self, array: NodeId) -> Option<NodeId> {
+        if self.tree.node(array).kind == Kind::Text { Some(array) } else { self.tree.first(array) }
+    }
+
     /// An array of strings.
     #[inline(never)]
     fn words(&mut self, form: Form, array: NodeId) -> bool {
@@ -446,9 +450,14 @@ impl Reader<'_> {
             Form::Options => Form::Option,
             Form::Capabilities => Form::Capability,
             Form::Calls => Form::Call,
+            Form::Addresses => Form::Cidr,
+            Form::Gateways => Form::Ip,
+            Form::Routes => Form::Route,
+            Form::Ports => Form::Port,
+            Form::Egresses => Form::Egress,
             _ => Form::Text,
         };
-        let mut child = self.tree.first(array);
+        let mut child = self.elements(array);
         if form == Form::Command && child.is_none() {
             return self.number(form, self.tree.node(array).value, None);
         }
@@ -462,7 +471,7 @@ impl Reader<'_> {
             if self.config.words.push(Str::unpacked(self.value)).is_err() {
                 return self.too_many(self.tree.node(node).value, Wrong::Words, limits::WORDS);
             }
-            child = self.tree.next(node);
+            child = if node == array { None } else { self.tree.next(node) };
         }
         if form == Form::Names {
             // Names become numbers.
@@ -541,6 +550,7 @@ impl Reader<'_> {
             self.read_exit_with(exit_with);
         }
         users::settle(self.config);
+        self.fill_pools();
     }
 
     /// Reads each table in `all`, and takes back what it has put into the pools
@@ -608,31 +618,6 @@ impl Reader<'_> {
         }
     }
 
-    fn read_interface(&mut self, table: NodeId, name: Str) {
-        if self.bad {
-            return;
-        }
-        let place = self.tree.node(table).key;
-        let (address, gateway) = (self.given.get(Key::Address), self.given.get(Key::Gateway));
-        let (bytes, prefix) = ((address.value >> 8) as u32, address.value as u8);
-        if gateway.node != NOWHERE {
-            let there = self.tree.node(gateway.node).value;
-            if address.node == NOWHERE {
-                self.wrong(there, Wrong::GatewayAlone.into());
-            } else if !form::same_network(gateway.value as u32, bytes, prefix) {
-                self.wrong(there, Wrong::Gateway.into());
-            }
-        }
-        if !self.bad && address.node == NOWHERE {
-            self.wrong(place, Wrong::NoAddress.into());
-        }
-        let gateway = self.given.short(Key::Gateway, SPECIAL).map(u32::to_be_bytes);
-        let interface = Interface { name, address: bytes.to_be_bytes(), prefix, gateway };
-        if !self.bad && self.config.interfaces.push(interface).is_err() {
-            self.too_many(place, Wrong::Interfaces, limits::INTERFACES);
-        }
-    }
-
     #[inline(never)]
     fn break_cycles(&mut self) {
         let (tree, teller) = (self.tree, &mut self.teller);
@@ -658,6 +643,7 @@ impl Reader<'_> {
             self.take_down_walls();
         }
         self.check_backoff();
+        let (network, connection) = self.read_connection();
         // What is not in the config's text.
         let own_root = privileged.then(|| Root::Directory(self.intern_word("/")));
         // A stream that the table does not name is /dev/null.
@@ -678,6 +664,8 @@ impl Reader<'_> {
             workload.name = name;
             workload.volumes = volumes;
             workload.capabilities = capabilities;
+            workload.network = network;
+            workload.connection = connection;
             self.given.fill(workload, own_root, first, null);
         }
     }
@@ -700,10 +688,14 @@ impl Reader<'_> {
 
     /// What the config says of a privileged workload is what it gets.
     fn take_down_walls(&mut self) {
-        const WALLS: [Key; 6] = [
+        const WALLS: [Key; 10] = [
             Key::RootDirectory,
             Key::Volume,
             Key::NetworkMode,
+            Key::Bridge,
+            Key::Macvlan,
+            Key::Ipvlan,
+            Key::Moved,
             Key::PidNamespace,
             Key::Capabilities,
             Key::Seccomp,

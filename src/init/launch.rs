@@ -3,14 +3,14 @@
 use super::Init;
 use super::output::Which;
 use super::state::Source;
-use crate::config::{Stdio, Str, WorkloadId};
-use crate::sandbox::{self, ChildStdio, Conditions, Failure};
+use crate::config::{Network, Stdio, Str, WorkloadId};
+use crate::sandbox::{self, ChildStdio, Conditions, Failure, Home};
 use crate::supervise::{Event, Unable, UnitEvent};
 use crate::sys::event::Interest;
 use crate::sys::fs::{self, Open};
 use crate::sys::io::{self, PipeFlags};
 use crate::sys::{BorrowedFd, Errno, OwnedFd, clock};
-use crate::{cgroup, error, warn};
+use crate::{cgroup, error, net, warn};
 
 /// How long a rescue shell that has ended stays away.
 const RESCUE_AGAIN: u64 = 1000;
@@ -35,6 +35,7 @@ impl Init {
     }
 
     fn try_launch(&mut self, id: WorkloadId) -> Result<u32, Unable> {
+        self.connect(id)?;
         let stdio = self.config.workload(id).map_or(Stdio::Log, |workload| workload.stdio);
         let ends = self.open_stdio(stdio).map_err(|(path, errno)| {
             error!(self.name(id), ": cannot open ", path, " for it: ", errno);
@@ -46,11 +47,14 @@ impl Init {
             stderr: ends.stderr.as_ref().unwrap_or(&ends.stdout).borrow(),
             controlling_terminal: ends.terminal,
         };
-        let launched =
-            sandbox::spawn(self.config, id, &child, Conditions::default(), self.plan).map_err(|failure| {
-                error!(self.name(id), ": ", failure.shown(self.config, id));
-                consequence(failure)
-            })?;
+        let own = self.state.edges.get(id.index()).and_then(|edge| edge.network.as_ref());
+        let network = own.zip(self.state.home.as_ref());
+        let network = network.map(|(own, machine)| Home { own: own.borrow(), machine: machine.borrow() });
+        let conditions = Conditions { network, ..Conditions::default() };
+        let launched = sandbox::spawn(self.config, id, &child, conditions, self.plan).map_err(|failure| {
+            error!(self.name(id), ": ", failure.shown(self.config, id));
+            consequence(failure)
+        })?;
         if let Some((stdout, stderr)) = ends.captured {
             self.open_stream(id, Which::Output, stdout);
             self.open_stream(id, Which::Errors, stderr);
@@ -60,6 +64,44 @@ impl Init {
             edge.report = Some(launched.report);
         }
         Ok(launched.pid)
+    }
+
+    /// Makes its network, the first time; and there is none without the firewall in front of it.
+    fn connect(&mut self, id: WorkloadId) -> Result<(), Unable> {
+        let Some(workload) = self.config.workload(id).filter(|it| it.network.is_connected()) else {
+            return Ok(());
+        };
+        if self.state.edge(id).is_some_and(|edge| edge.network.is_some()) {
+            return Ok(());
+        }
+        if workload.network == Network::Bridge && self.state.firewall.is_none() {
+            error!(self.name(id), ": not started: there is no firewall for its network");
+            return Err(Unable::ForGood { code: 126 });
+        }
+        let made = self.state.home.take().map_or_else(net::workload::namespace, Ok).and_then(|home| {
+            let made = net::workload::make(self.config, workload, id, home.borrow());
+            self.state.home = Some(home);
+            made
+        });
+        match made {
+            Ok(namespace) => {
+                if let Some(edge) = self.state.edge(id) {
+                    edge.network = Some(namespace);
+                }
+                Ok(())
+            }
+            // An interface may come yet.
+            Err(trouble) => {
+                error!(
+                    self.name(id),
+                    ": network ",
+                    self.config.bytes(workload.connection.link),
+                    ": cannot ",
+                    trouble
+                );
+                Err(Unable::ForNow)
+            }
+        }
     }
 
     fn open_stdio(&self, stdio: Stdio) -> Result<Ends, (&'static core::ffi::CStr, Errno)> {

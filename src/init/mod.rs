@@ -20,8 +20,8 @@ use crate::config::{Config, FinalAction, WorkloadId};
 use crate::supervise::{Action, Because, End, Event, MachineNote, Note, Report};
 use crate::sys::cell::TakeOnce;
 use crate::sys::event::{self, Interest};
-use crate::sys::{BorrowedFd, OwnedFd, children, clock, pages};
-use crate::{cgroup, end, error, info, sandbox, say, warn};
+use crate::sys::{BorrowedFd, OwnedFd, children, clock, pages, socket};
+use crate::{cgroup, end, error, info, net, sandbox, say, warn};
 use signals::Wish;
 use state::{Source, State};
 
@@ -103,11 +103,19 @@ impl Init {
         if !boot::has_late_work(self.config) {
             return self.step(Event::MachineReady);
         }
+        // Without it the child says that there is no firewall.
+        let pair = if net::rules::is_wanted(self.config) { socket::pair().ok() } else { None };
+        let (keeper, hand) = pair.unzip();
+        self.state.keeper = keeper;
         match children::fork() {
             Ok(children::Side::Child) => {
                 // A child that cannot unblock its signals still works.
                 let _ = event::unblock_all_signals();
-                crate::sys::process::exit(boot::late(self.config, &self.found))
+                crate::sys::process::exit(boot::late(
+                    self.config,
+                    &self.found,
+                    hand.as_ref().map(OwnedFd::borrow),
+                ))
             }
             Ok(children::Side::Parent(pid)) => self.state.late = Some(pid),
             Err(errno) => {

@@ -6,6 +6,7 @@ use crate::config::WorkloadId;
 use crate::supervise::{Event, Exit, UnitEvent};
 use crate::sys::children::{self, Ended};
 use crate::sys::event::Interest;
+use crate::sys::socket;
 use crate::text::Bytes;
 use crate::{boot, cgroup, error, log, warn};
 
@@ -42,6 +43,8 @@ impl Init {
             self.found.console = boot::console();
         }
         log::open_console();
+        let keeper = self.state.keeper.take();
+        self.state.firewall = keeper.and_then(|keeper| socket::receive_descriptor(keeper.borrow()).ok());
         if exit.is_failure() {
             if let Exit::Signal(_) = exit {
                 error!("the child that loads modules and mounts filesystems was ", exit);

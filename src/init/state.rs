@@ -26,6 +26,12 @@ pub struct State {
     /// The rescue shell, and when it is started again.
     pub rescue: Option<u32>,
     pub rescue_deadline: Option<u64>,
+    /// Where that child hands the firewall over.
+    pub keeper: Option<OwnedFd>,
+    /// What the firewall lasts by.
+    pub firewall: Option<OwnedFd>,
+    /// The machine's network namespace, once a workload has another.
+    pub home: Option<OwnedFd>,
     /// There may be children to reap.
     pub unreaped: bool,
     /// The config's text, as read.
@@ -43,6 +49,8 @@ pub struct Edge {
     pub report: Option<OwnedFd>,
     /// cgroup.events, watched while processes are left in the cgroup.
     pub group: Option<OwnedFd>,
+    /// Its network namespace, made at its first start.
+    pub network: Option<OwnedFd>,
     /// memory.events' oom_kill at the last exit.
     pub oom_kills: u32,
 }
@@ -56,6 +64,9 @@ impl State {
         paused: 0,
         resume: 0,
         late: None,
+        keeper: None,
+        firewall: None,
+        home: None,
         rescue: None,
         rescue_deadline: None,
         unreaped: false,
@@ -88,6 +99,7 @@ impl Edge {
         budget: Budget::FRESH,
         report: None,
         group: None,
+        network: None,
         oom_kills: 0,
     };
 }

@@ -109,7 +109,7 @@ impl<'c> Foreground<'c> {
                 error!("cannot watch for signals: ", errno);
                 FAILED
             })?;
-        let conditions = Conditions { keeps_groups: host.keeps_groups, foreground: true };
+        let conditions = Conditions { keeps_groups: host.keeps_groups, foreground: true, network: None };
         let launched = launch(config, id, terminal.as_ref(), conditions, space);
         let Launched { pid, report } = launched.map_err(|failure| {
             error!(name(config, id), ": ", failure.shown(config, id));

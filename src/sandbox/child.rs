@@ -13,9 +13,9 @@ use super::plan::{self, Step};
 use super::trees::{self, Trees};
 use crate::config::{Config, VolumeSource, Workload};
 use crate::limits;
+use crate::net::workload::turn_on_loopback;
 use crate::put;
 use crate::sys::fs::{self, Open};
-use crate::sys::interface::Stack;
 use crate::sys::mount::{self, Flags};
 use crate::sys::process::{self, Pointers, Resource};
 use crate::sys::{BorrowedFd, Errno, credentials, event, fd, io, machine};
@@ -55,11 +55,7 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
         Step::NotDumpable => credentials::set_not_dumpable(),
         Step::CgroupNamespace => process::unshare(process::Namespaces::CGROUP),
         Step::Hostname => machine::set_hostname(config.bytes(workload.name)),
-        Step::Loopback => match Stack::open().and_then(|network| network.turn_on(c"lo")) {
-            // A kernel without IPv4 has no loopback to miss.
-            Err(Errno::EAFNOSUPPORT) => Ok(()),
-            result => result,
-        },
+        Step::Loopback => turn_on_loopback(),
         Step::PrivateMounts => mount::mount(None, c"/", None, Flags::PRIVATE | Flags::RECURSIVE, None),
         Step::Root => {
             // On top of the machine's own `/`: always there, and nobody can move it away.

@@ -38,6 +38,7 @@ operations! {
     // The parent's half.
     Command "start a workload without a command"
     Volumes "mount more than 32 volumes"
+    Network "connect it to a network"
     Environment "pass on an environment this large"
     NoCgroup "limit it: no cgroup v2 is mounted on /sys/fs/cgroup"
     Cgroup "make the cgroup \x01"
@@ -90,6 +91,7 @@ remedies! {
     Limit ERANGE "the kernel does not take this value"
     Root ELOOP "no part of the path may be a symlink, which a workload could have put there"
     VolumeSource ELOOP "no part of the path may be a symlink, which a workload could have put there"
+    Network EOPNOTSUPP "only PID 1 has bridges and interfaces to give: set its network.mode"
     Clone EAGAIN "its pids limit is reached"
     Clone ENOSPC "a limit in /proc/sys/user is reached"
     Clone EBUSY "its cgroup has cgroups of its own below it"

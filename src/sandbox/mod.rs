@@ -28,5 +28,5 @@ mod trees;
 
 pub use failure::{Failure, Shown, What, is_transient};
 pub use rescue::spawn_rescue;
-pub use spawn::{ChildStdio, Conditions, Launched, PlanSpace, Reported, read_report, spawn};
+pub use spawn::{ChildStdio, Conditions, Home, Launched, PlanSpace, Reported, read_report, spawn};
 pub use trees::{DevFailure, prepare_dev};

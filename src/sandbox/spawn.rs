@@ -5,6 +5,7 @@ use super::trees::Trees;
 use super::{child, environment, plan, seccomp};
 use crate::cgroup;
 use crate::config::{Config, Workload, WorkloadId};
+use crate::net::workload::go_home;
 use crate::sys::process::{self, Cloned, Namespaces};
 use crate::sys::{BorrowedFd, Errno, OwnedFd, io};
 
@@ -41,11 +42,20 @@ pub struct ChildStdio<'a> {
 
 /// What a start has to reckon with besides the config.
 #[derive(Clone, Copy, Default)]
-pub struct Conditions {
+pub struct Conditions<'a> {
     /// See [`plan::Circumstances::keeps_groups`].
     pub keeps_groups: bool,
     /// See [`plan::Circumstances::foreground`].
     pub foreground: bool,
+    /// Its network namespace, if it is one that is kept.
+    pub network: Option<Home<'a>>,
+}
+
+/// A namespace to be born into, and the one that the parent goes back to.
+#[derive(Clone, Copy)]
+pub struct Home<'a> {
+    pub own: BorrowedFd<'a>,
+    pub machine: BorrowedFd<'a>,
 }
 
 /// A child on its way.
@@ -70,6 +80,9 @@ pub fn spawn(
 ) -> Result<Launched, Failure> {
     let fail = |what| move |errno| Failure::new(what, errno);
     let workload = config.workload(id).ok_or(Failure::new(What::Command, Errno::EINVAL))?;
+    if workload.network.is_connected() && conditions.network.is_none() {
+        return Err(Failure::new(What::Network, Errno::EOPNOTSUPP));
+    }
     if failure::command(config, workload).is_empty() {
         return Err(Failure::new(What::Command, Errno::EINVAL));
     }
@@ -95,7 +108,13 @@ pub fn spawn(
     let (stdin, stdout, stderr) = (above(stdio.stdin)?, above(stdio.stdout)?, above(stdio.stderr)?);
     let (report, reporter) = io::pipe(io::PipeFlags::NonBlocking).map_err(fail(What::Descriptors))?;
 
+    if let Some(home) = conditions.network {
+        process::enter_network(home.own).map_err(fail(What::Network))?;
+    }
     let cloned = process::clone(namespaces(plan.namespaces), cgroup.as_ref().map(OwnedFd::borrow));
+    if let (false, Some(home)) = (matches!(cloned, Ok(Cloned::Child)), conditions.network) {
+        go_home(home.machine);
+    }
     match cloned.map_err(fail(What::Clone))? {
         Cloned::Parent(pid) => Ok(Launched { pid, report }),
         Cloned::Child => child::run(

@@ -92,6 +92,12 @@ pub fn unshare(namespaces: Namespaces) -> Result<(), Errno> {
     unsafe { call!(unshare, namespaces.0) }.map(drop)
 }
 
+/// setns(2): the caller is in that network namespace from here on.
+pub fn enter_network(namespace: BorrowedFd) -> Result<(), Errno> {
+    // SAFETY: no pointers.
+    unsafe { call!(setns, namespace.number(), libc::CLONE_NEWNET) }.map(drop)
+}
+
 /// setsid(2): a session of its own, without a terminal.
 pub fn new_session() -> Result<(), Errno> {
     // SAFETY: no pointers.
