@@ -155,6 +155,17 @@ fn forward(config: &Config) {
         config.words(list).iter().any(|word| Cidr::parse(config.bytes(*word)).is_some_and(|it| it.ip.six))
     };
     let six = bridges().any(|bridge| has_six(bridge.addresses));
+    // Where br_netfilter is loaded, what stays on a bridge would go through the rules for what leaves it.
+    for key in
+        [c"/proc/sys/net/bridge/bridge-nf-call-iptables", c"/proc/sys/net/bridge/bridge-nf-call-ip6tables"]
+    {
+        let result = fs::write_file(BorrowedFd::CWD, key, b"0");
+        complain!(
+            result.or_else(|errno| if errno == Errno::ENOENT { Ok(()) } else { Err(errno) }),
+            "cannot write 0 to ",
+            key
+        );
+    }
     // Nobody is told of shorter ways: there are none.
     write(b"ipv4/conf/all/send_redirects", b"0");
     for interface in &config.interfaces {

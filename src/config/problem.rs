@@ -122,7 +122,7 @@ sentences! {
     VlanAlone "@T is not one kind of interface|a VLAN wants `vlan` and `link`, a bridge neither";
     NotOneNetwork "@T is not one network|one of `mode`, `bridge`, `macvlan`, `ipvlan`, `interface`";
     NoBridge "no bridge is called @T|`[network.NAME]` with `bridge = true`";
-    NotOnBridge "@T is not in the network of the bridge|one that no other workload has";
+    NotOnBridge "@T cannot be its address|in a network of the bridge, and nobody else's";
     BridgeOnly "@T is of no use here|it wants `bridge = \"NAME\"`";
     PortsNowhere "@T lead nowhere|they want `bridge = \"NAME\"` or `mode = \"host\"`";
     TooEarly "@T is too early for this network|it comes with `[network]`";

@@ -111,6 +111,9 @@ fn line(config: &Config, workload: &Workload, out: &mut dyn Sink) {
         User::Auto { first } => put!(*out, ", user ", first),
         User::Ids { uid, gid } => put!(*out, ", user ", uid, ":", gid),
     }
+    for (index, address) in config.words(workload.connection.addresses).iter().enumerate() {
+        put!(*out, if index == 0 { ", address " } else { " " }, config.bytes(*address));
+    }
     let limits = &workload.limits;
     if let Some(memory) = limits.memory {
         put!(*out, ", memory ", Bytes(memory));

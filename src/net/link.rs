@@ -76,7 +76,6 @@ const NAMESPACE: u16 = 28;
 // IFLA_INFO_*
 const KIND: u16 = 1;
 const DATA: u16 = 2;
-const PORT_KIND: u16 = 4;
 const PORT_DATA: u16 = 5;
 
 /// The loopback interface's number in every namespace.
@@ -126,48 +125,51 @@ pub fn make(out: &mut Messages, name: &[u8], kind: Kind, namespace: Option<u32>)
         Kind::Macvlan { link } => (b"macvlan", link),
         Kind::Ipvlan { link } => (b"ipvlan", link),
     };
-    begin_new(out, name);
-    if link != 0 {
-        out.number(LINK, link);
-    }
+    begin_new(out);
     if let Some(namespace) = namespace {
         out.number(NAMESPACE, namespace);
     }
+    if link != 0 {
+        out.number(LINK, link);
+    }
+    out.text(NAME, name);
     let info = out.nest(LINK_INFO);
     out.attribute(KIND, word);
-    let data = out.nest(DATA);
+    let data = if link == 0 { None } else { Some(out.nest(DATA)) };
     match kind {
         Kind::Bridge => {}
         // IFLA_VLAN_ID
         Kind::Vlan { number, .. } => out.attribute(1, &number.to_ne_bytes()),
         // IFLA_MACVLAN_MODE
         Kind::Macvlan { .. } => out.number(1, PRIVATE.into()),
-        // IFLA_IPVLAN_FLAGS; its mode is layer 2.
+        // IFLA_IPVLAN_MODE, layer 2, and IFLA_IPVLAN_FLAGS
         Kind::Ipvlan { .. } => {
             out.attribute(1, &[0; 2]);
             out.attribute(2, &PRIVATE.to_ne_bytes());
         }
     }
-    out.end(data);
+    if let Some(data) = data {
+        out.end(data);
+    }
     out.end(info);
 }
 
-fn begin_new(out: &mut Messages, name: &[u8]) {
+fn begin_new(out: &mut Messages) {
     out.begin(NEW_LINK, CREATE | EXCLUSIVE, What::Make as u32, &about(0, false));
-    out.text(NAME, name);
 }
 
 /// Makes a pair: `name` here, and `peer` in that namespace.
 pub fn make_pair(out: &mut Messages, name: &[u8], peer: &[u8], namespace: u32) {
-    begin_new(out, name);
+    begin_new(out);
+    out.text(NAME, name);
     let info = out.nest(LINK_INFO);
     out.attribute(KIND, b"veth");
     let data = out.nest(DATA);
     // VETH_INFO_PEER
     let other = out.nest(1);
     out.put(&about(0, false));
-    out.text(NAME, peer);
     out.number(NAMESPACE, namespace);
+    out.text(NAME, peer);
     out.end(other);
     out.end(data);
     out.end(info);
@@ -179,10 +181,11 @@ pub fn connect(out: &mut Messages, index: u32, bridge: u32, alias: &[u8], isolat
     const ISOLATED: u16 = 33;
     change(out, What::Connect, index);
     out.number(MASTER, bridge);
+    change(out, What::Connect, index);
     out.text(ALIAS, alias);
     change(out, What::Isolate, index);
     let info = out.nest(LINK_INFO);
-    out.attribute(PORT_KIND, b"bridge");
+    out.attribute(KIND, b"bridge_slave");
     let data = out.nest(PORT_DATA);
     out.attribute(ISOLATED, &[isolated.into()]);
     out.end(data);
@@ -214,8 +217,8 @@ pub fn set_mtu(out: &mut Messages, index: u32, mtu: u32) {
 /// Moves an interface into a namespace, where it has another name.
 pub fn move_into(out: &mut Messages, index: u32, name: &[u8], namespace: u32) {
     change(out, What::Move, index);
-    out.text(NAME, name);
     out.number(NAMESPACE, namespace);
+    out.text(NAME, name);
 }
 
 /// `struct ifaddrmsg` and IFA_*.
@@ -261,13 +264,13 @@ pub fn add_route(out: &mut Messages, index: u32, route: &Route) {
     if route.to.length > 0 {
         out.attribute(DESTINATION, route.to.ip.bytes());
     }
-    out.number(INTERFACE, index);
     if let Some(via) = route.via {
         out.attribute(GATEWAY, via.bytes());
     }
     if let Some(metric) = route.metric {
         out.number(METRIC, metric);
     }
+    out.number(INTERFACE, index);
 }
 
 fn family(address: &Cidr) -> u8 {

@@ -22,4 +22,6 @@ pub mod firewall;
 pub mod link;
 pub mod message;
 pub mod rules;
+#[cfg(test)]
+mod tests;
 pub mod workload;

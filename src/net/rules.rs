@@ -313,7 +313,7 @@ impl Table<'_, '_> {
         self.meta(Meta::Family, EQUAL, &[family as u8])
     }
 
-    /// One of its addresses is in that network.
+    /// One of its addresses, which are of that family, is in that network.
     #[inline(never)]
     fn network(&mut self, end: End, network: &Cidr) -> &mut Self {
         const HEADER: u32 = 1;
@@ -324,14 +324,20 @@ impl Table<'_, '_> {
             (true, End::Source) => 8,
             (true, End::Destination) => 24,
         };
-        let size = ip.bytes().len();
-        self.family(ip.six);
+        // Whole bytes are compared as they are.
+        let (bytes, odd) = (usize::from(network.length >> 3), network.length & 7 != 0);
+        let size = if odd { ip.bytes().len() } else { bytes };
+        if size == 0 {
+            return self;
+        }
         self.add(
             b"payload",
             &[(1, Number(FIRST)), (2, Number(HEADER)), (3, Number(offset)), (4, Number(size as u32))],
         );
-        self.mask(network.mask().get(..size).unwrap_or(&[]));
-        self.compare(EQUAL, ip.bytes())
+        if odd {
+            self.mask(network.mask().get(..size).unwrap_or(&[]));
+        }
+        self.compare(EQUAL, ip.all.get(..size).unwrap_or(&[]))
     }
 
     /// It goes to one of these ports.
@@ -344,7 +350,11 @@ impl Table<'_, '_> {
             b"payload",
             &[(1, Number(FIRST)), (2, Number(BEHIND_HEADER)), (3, Number(DESTINATION)), (4, Number(2))],
         );
-        self.compare(AT_LEAST, &ports.first.to_be_bytes()).compare(AT_MOST, &ports.last.to_be_bytes())
+        let Ports { first, last } = ports;
+        if first == last {
+            return self.compare(EQUAL, &first.to_be_bytes());
+        }
+        self.compare(AT_LEAST, &first.to_be_bytes()).compare(AT_MOST, &last.to_be_bytes())
     }
 
     fn count(&mut self) -> &mut Self {
@@ -369,8 +379,14 @@ impl Table<'_, '_> {
         const DESTINATION: u32 = 1;
         let family = if to.six { libc::AF_INET6 } else { libc::AF_INET };
         self.add(b"immediate", &[(1, Number(FIRST)), (2, Data(to.bytes()))]);
-        let nat =
-            [(1, Number(DESTINATION)), (2, Number(family as u32)), (3, Number(FIRST)), (5, Number(SECOND))];
+        const PORT_IS_GIVEN: u32 = 2;
+        let nat = [
+            (1, Number(DESTINATION)),
+            (2, Number(family as u32)),
+            (3, Number(FIRST)),
+            (5, Number(SECOND)),
+            (7, Number(PORT_IS_GIVEN)),
+        ];
         match port {
             None => self.add(b"nat", nat.get(..3).unwrap_or(&[])),
             Some(port) => {
@@ -405,12 +421,15 @@ impl Table<'_, '_> {
             let name = config.bytes(bridge.name);
             let own = || parsed(config, bridge.addresses, Cidr::parse);
             for network in own().filter(|_| bridge.masquerade) {
-                self.rule(POSTROUTING).interface(Meta::OutName, NOT_EQUAL, name);
+                self.rule(POSTROUTING).interface(Meta::OutName, NOT_EQUAL, name).family(network.ip.six);
                 self.network(End::Source, &network).masquerade();
             }
             // Answers to these would not find their way back through this machine.
             for network in own().chain([loopback]) {
-                self.rule(POSTROUTING).is_published().interface(Meta::OutName, EQUAL, name);
+                self.rule(POSTROUTING)
+                    .is_published()
+                    .interface(Meta::OutName, EQUAL, name)
+                    .family(network.ip.six);
                 self.network(End::Source, &network).masquerade();
             }
         }
@@ -423,7 +442,7 @@ impl Table<'_, '_> {
         self.rule(INPUT).interface(Meta::InName, EQUAL, b"lo").verdict(ACCEPT, &[]);
         // Bridges take packets for it, or published ports would not be there for the machine itself.
         let loopback = Cidr { ip: Ip { six: false, all: LOOPBACK }, length: 8 };
-        self.rule(INPUT).network(End::Destination, &loopback).count_and(DROP);
+        self.rule(INPUT).family(false).network(End::Destination, &loopback).count_and(DROP);
         for protocol in ICMP {
             self.rule(INPUT).meta(Meta::Protocol, EQUAL, &[protocol]).verdict(ACCEPT, &[]);
         }
@@ -466,7 +485,8 @@ impl Table<'_, '_> {
         let wanted = |protocol: &Protocol| door.protocol.is_none_or(|only| only == *protocol);
         let mut left = protocols.into_iter().filter(wanted);
         while let Some(protocol) = left.next() {
-            self.rule(FORWARD).interface(Meta::InName, EQUAL, bridge).network(End::Source, &from);
+            self.rule(FORWARD).interface(Meta::InName, EQUAL, bridge).family(from.ip.six);
+            self.network(End::Source, &from);
             if let Some(to) = door.to {
                 self.network(End::Destination, &to);
             }
