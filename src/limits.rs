@@ -50,6 +50,9 @@ pub const WORDS: usize = 4096;
 /// Pairs of strings in all maps of a config: environment, sysctl.
 pub const PAIRS: usize = 2048;
 
+/// Limits of all workloads: four that are corm's own, and as many of a config's.
+pub const LIMITS: usize = 2048;
+
 /// Volumes of all workloads.
 pub const VOLUMES: usize = 1024;
 
@@ -73,12 +76,20 @@ pub const LOG_LINE: usize = 512;
 /// Volumes of one workload. Each is a descriptor PID 1 holds while it starts one.
 pub const WORKLOAD_VOLUMES: usize = 32;
 
+/// Devices that one workload is given.
+pub const WORKLOAD_DEVICES: usize = 32;
+
+/// Instructions of the program that guards devices: five for each that a workload is given, that
+/// every workload has, or that is one of its three streams, and five around them.
+pub const DEVICE_PROGRAM: usize = 5 * (WORKLOAD_DEVICES + 8 + 3) + 5;
+
 /// Instructions of one workload's seccomp filter. The default has 123 (187 on 32-bit ARM); one that
 /// allows every second call there is has 440.
 pub const SECCOMP_PROGRAM: usize = 512;
 
-/// Steps of a sandbox plan: one a volume, and some thirty for everything else.
-pub const PLAN_STEPS: usize = WORKLOAD_VOLUMES + 40;
+/// Steps of a sandbox plan: one a volume, one each of the twenty limits of a process, and some
+/// thirty for everything else.
+pub const PLAN_STEPS: usize = WORKLOAD_VOLUMES + 60;
 
 /// Bytes of one workload's environment as execve(2) takes it, defaults and NULs included.
 pub const ENVIRONMENT: usize = 8 * 1024;

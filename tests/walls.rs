@@ -7,9 +7,10 @@ use corm_tests::*;
 const LOOK: &str = r#"
 group=/sys/fs/cgroup/box
 pid=$(head -n 1 $group/cgroup.procs)
-for ns in pid mnt uts ipc cgroup net; do
+for ns in pid mnt uts ipc cgroup net user; do
     test "$(readlink /proc/$pid/ns/$ns)" = "$(readlink /proc/1/ns/$ns)" && echo $ns=shared || echo $ns=own
 done
+echo id_maps=$(cat /proc/$pid/uid_map /proc/$pid/gid_map | tr '\n' ' ')
 grep -E '^(Cap...|NoNewPrivs|Seccomp|Uid|Gid|Groups):' /proc/$pid/status | sed 's/:[[:space:]]*/=/; s/[[:space:]]/ /g'
 for file in memory.max memory.high memory.swap.max memory.oom.group cpu.max cpu.weight pids.max cpuset.cpus; do
     echo $file=$(cat $group/$file)
@@ -41,7 +42,7 @@ files = 99
 fn a_workload_that_asks_for_nothing_is_walled_in() -> Result<()> {
     let machine = boot(&(BOX.to_owned() + &probe(&["box"], LOOK)))?;
     let seen = Seen::by_probe(&machine)?;
-    for namespace in ["pid", "mnt", "uts", "ipc", "cgroup", "net"] {
+    for namespace in ["pid", "mnt", "uts", "ipc", "cgroup", "net", "user"] {
         assert_eq!(seen.value(namespace)?, "own", "{namespace} namespace:\n{seen}");
     }
     for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
@@ -50,7 +51,13 @@ fn a_workload_that_asks_for_nothing_is_walled_in() -> Result<()> {
     assert_eq!(seen.value("NoNewPrivs")?, "1");
     assert_eq!(seen.value("Seccomp")?, "2");
     let uids: Vec<u32> = seen.value("Uid")?.split(' ').map(|uid| uid.parse().unwrap()).collect();
-    assert!(uids.iter().all(|uid| *uid >= 65_536 && *uid == uids[0]), "{uids:?}");
+    let first = uids[0] - 65_532;
+    assert!(
+        first >= 65_536 && first.is_multiple_of(65_536) && uids.iter().all(|uid| *uid == uids[0]),
+        "{uids:?}"
+    );
+    let maps: Vec<u32> = seen.value("id_maps")?.split_whitespace().flat_map(str::parse).collect();
+    assert_eq!(maps, [0, first, 65_536, 0, first, 65_536]);
     assert_eq!(seen.value("Groups")?, "");
     assert_eq!(seen.value("memory.max")?, (24 << 20).to_string());
     assert_eq!(seen.value("memory.high")?, (20 << 20).to_string());
@@ -66,7 +73,13 @@ fn a_workload_that_asks_for_nothing_is_walled_in() -> Result<()> {
     let environ = seen.value("environ")?;
     assert!(environ.contains("COLOUR=green") && environ.contains("CORM_WORKLOAD=box"), "{environ}");
     // None of the machine's own mounts is in sight but the program's own file.
-    assert!(!seen.has("cgroup2") && !seen.has("devtmpfs"), "{seen}");
+    assert!(!seen.has("devtmpfs"), "{seen}");
+    let groups: Vec<_> = seen.lines().iter().filter(|line| line.contains("cgroup2")).collect();
+    assert!(groups.len() == 1 && groups[0].contains(" /sys/fs/cgroup ro,"), "{groups:?}");
+    for mount in ["/proc/keys ro,", "/proc/sys ro,", "/sys ro,", "/dev/mqueue rw,nosuid,nodev,noexec"] {
+        assert!(seen.has(&format!(" {mount}")), "{mount}:\n{seen}");
+    }
+    assert!(!machine.console().contains("does not guard devices"), "{}", machine.console());
     let of_machine: Vec<_> = seen.lines().iter().filter(|line| line.contains(" rootfs ")).collect();
     assert!(
         of_machine.len() == 1 && of_machine[0].contains(" /bin/busybox ro,nosuid,nodev"),
@@ -205,11 +218,11 @@ fn system_calls_are_filtered_and_a_killed_workload_is_named() -> Result<()> {
 
 #[test]
 fn a_workload_keeps_the_capabilities_it_is_given_and_no_others() -> Result<()> {
-    let security = "[workload.box.security]\ncapabilities = [\"net-bind-service\", \"sys-time\"]\n";
+    let security = "[workload.box.security]\ncapabilities = [\"net-bind-service\", \"sys-admin\"]\n";
     let machine = boot(&(BOX.to_owned() + security + &probe(&["box"], LOOK)))?;
     let seen = Seen::by_probe(&machine)?;
     for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
-        assert_eq!(seen.value(set)?, "0000000002000400", "{set}");
+        assert_eq!(seen.value(set)?, "0000000000200400", "{set}");
     }
     assert_eq!(seen.value("NoNewPrivs")?, "1");
     assert_eq!(seen.value("Seccomp")?, "2");

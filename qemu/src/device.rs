@@ -21,7 +21,7 @@ pub fn release(arch: Arch) -> Result<PathBuf> {
     once(arch, "corm", "corm")
 }
 
-/// `floor` or `hello` of `bench/`: programs for a guest that corm is measured with.
+/// A program of `bench/`: what corm is measured with.
 pub fn bench(arch: Arch, program: &'static str) -> Result<PathBuf> {
     once(arch, "corm-bench", program)
 }

@@ -9,7 +9,7 @@ use crate::text::{self, Show, Sink};
 use core::ffi::CStr;
 
 /// What limits are made of; the others of a kernel are left alone.
-pub const CONTROLLERS: &[u8] = b"cpu cpuset io memory pids";
+pub const CONTROLLERS: &[u8] = b"cpu cpuset hugetlb io memory pids";
 
 /// Why workloads' cgroups have no controllers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,6 +84,12 @@ fn step_aside() -> Result<(), Errno> {
 /// Kills everything in a workload's cgroup at once; cgroup.kill, Linux 5.14.
 pub fn kill(config: &Config, id: WorkloadId) -> Result<(), Errno> {
     fs::write_file(BorrowedFd::CWD, c_str(&mut path(config, id, "/cgroup.kill"))?, b"1")
+}
+
+/// Has everything in a workload's cgroup stand still, or go on.
+pub fn freeze(config: &Config, id: WorkloadId, frozen: bool) -> Result<(), Errno> {
+    let value: &[u8] = if frozen { b"1" } else { b"0" };
+    fs::write_file(BorrowedFd::CWD, c_str(&mut path(config, id, "/cgroup.freeze"))?, value)
 }
 
 /// Whether any process is in a workload's cgroup.

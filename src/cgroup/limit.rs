@@ -1,79 +1,21 @@
 //! A workload's directory and its limits.
 
-use crate::config::{Config, Limits, Workload, WorkloadId};
+use crate::config::{Config, Limit, MAX, Setting, Workload, WorkloadId};
 use crate::limits;
 use crate::sys::fs::{self, Follow, Open};
 use crate::sys::{BorrowedFd, Errno, OwnedFd};
-use crate::text::Text;
+use crate::text::{Show, Sink, Text};
 use crate::{put, warn};
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-/// The files a limit is written to, in the order of writing.
-static FILES: [(&CStr, Kind); 9] = [
-    (c"memory.max", Kind::Memory),
-    (c"memory.high", Kind::MemoryHigh),
-    (c"memory.swap.max", Kind::Swap),
-    (c"cpu.max", Kind::Cpu),
-    (c"cpu.weight", Kind::CpuWeight),
-    (c"cpuset.cpus", Kind::Cpus),
-    (c"cpuset.mems", Kind::Mems),
-    (c"pids.max", Kind::Pids),
-    (c"memory.oom.group", Kind::OomGroup),
-];
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
-    Memory,
-    MemoryHigh,
-    Swap,
-    Cpu,
-    CpuWeight,
-    Cpus,
-    Mems,
-    Pids,
-    /// Not a limit: at an out-of-memory all of the workload ends, never half of it.
-    OomGroup,
-}
-
-/// The file of a [`Problem::Limit`].
-pub fn limit_name(index: usize) -> &'static CStr {
-    FILES.get(index).map_or(c"?", |(file, _)| file)
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Value<'c> {
-    Number(u64),
-    /// Microseconds of each period.
-    Quota(u32),
-    List(&'c [u8]),
-}
-
 /// The kernel's own period for cpu.max, in microseconds.
 const PERIOD: u32 = 100_000;
 
-impl Kind {
-    fn value<'c>(self, config: &'c Config, limits: &Limits) -> Option<Value<'c>> {
-        match self {
-            Kind::Memory => limits.memory.map(Value::Number),
-            Kind::MemoryHigh => limits.memory_high.map(Value::Number),
-            Kind::Swap => limits.swap.map(Value::Number),
-            Kind::Cpu => limits.cpu.map(Value::Quota),
-            Kind::CpuWeight => limits.cpu_weight.map(|weight| Value::Number(weight.into())),
-            Kind::Cpus => limits.cpus.map(|list| Value::List(config.bytes(list))),
-            Kind::Mems => limits.mems.map(|list| Value::List(config.bytes(list))),
-            Kind::Pids => limits.pids.map(|pids| Value::Number(pids.into())),
-            Kind::OomGroup => Some(Value::Number(1)),
-        }
-    }
-
-    /// Whether a config has asked for it, rather than corm's own defaults.
-    fn is_asked_for(self, config: &Config, limits: &Limits) -> bool {
-        match self {
-            Kind::OomGroup => false,
-            _ => self.value(config, limits) != self.value(config, &Limits::DEFAULT),
-        }
-    }
+/// Whether a config has asked for it, rather than corm's own defaults.
+fn is_asked_for(setting: &Setting) -> bool {
+    let Setting { limit, value } = *setting;
+    limit.is_of_cgroup() && value != MAX && limit.default() != Some(value)
 }
 
 /// Which workloads' limits this process has written.
@@ -104,9 +46,8 @@ pub enum Problem {
     /// There is no cgroup v2, and the workload has limits.
     Absent,
     Directory(Errno),
-    /// See [`limit_name`].
     Limit {
-        index: u16,
+        limit: Limit,
         errno: Errno,
     },
 }
@@ -122,14 +63,14 @@ pub fn enter(
 ) -> Result<Option<OwnedFd>, Problem> {
     // Elsewhere the same path may be a tmpfs, which would take a directory too.
     if fs::stat(BorrowedFd::CWD, c"/sys/fs/cgroup/cgroup.controllers", Follow::No).is_err() {
-        if FILES.iter().any(|(_, kind)| kind.is_asked_for(config, &workload.limits)) {
+        if config.settings(workload.limits).iter().any(is_asked_for) {
             return Err(Problem::Absent);
         }
         return Ok(None);
     }
     let (directory, new) = open(config, id).map_err(Problem::Directory)?;
     if new || !written.has(id) {
-        if let Err(problem) = write_limits(directory.borrow(), config, &workload.limits) {
+        if let Err(problem) = write_limits(directory.borrow(), config, workload) {
             // Never to be taken for one with limits. If it cannot go, `written` still says no.
             let _ = super::remove(config, id);
             return Err(problem);
@@ -152,29 +93,81 @@ fn open(config: &Config, id: WorkloadId) -> Result<(OwnedFd, bool), Errno> {
     Ok((directory, new))
 }
 
-fn write_limits(directory: BorrowedFd, config: &Config, limits: &Limits) -> Result<(), Problem> {
-    for ((file, kind), index) in FILES.iter().zip(0u16..) {
-        let Some(value) = kind.value(config, limits) else { continue };
-        match write(directory, file, value) {
+fn write_limits(directory: BorrowedFd, config: &Config, workload: &Workload) -> Result<(), Problem> {
+    let mut disk = Text::new();
+    for setting in config.settings(workload.limits) {
+        match write(directory, config, *setting, &mut disk) {
             Ok(()) => {}
-            Err(Errno::ENOENT) if *kind == Kind::OomGroup => {}
-            Err(Errno::ENOENT) if !kind.is_asked_for(config, limits) => {
+            // Not a limit, and the kernel's default is safe.
+            Err(Errno::ENOENT) if setting.limit == Limit::OomGroup => {}
+            Err(Errno::ENOENT) if !is_asked_for(setting) => {
                 warn_once(&NO_PIDS, "this kernel cannot limit processes (CONFIG_CGROUP_PIDS): no pids limit");
             }
-            Err(errno) => return Err(Problem::Limit { index, errno }),
+            Err(errno) => return Err(Problem::Limit { limit: setting.limit, errno }),
         }
     }
     Ok(())
 }
 
-fn write(directory: BorrowedFd, file: &CStr, value: Value) -> Result<(), Errno> {
-    let mut text = Text::<{ limits::PATH }>::new();
-    match value {
-        Value::List(list) => return fs::write_file(directory, file, list),
-        Value::Number(number) => put!(text, number),
-        Value::Quota(quota) => put!(text, quota, " ", PERIOD),
+/// The name of a disk in io.max, "8:0".
+type Disk = Text<{ limits::PATH }>;
+
+/// `disk` is the one that settings for io.max are about.
+fn write(directory: BorrowedFd, config: &Config, setting: Setting, disk: &mut Disk) -> Result<(), Errno> {
+    let Setting { limit, value } = setting;
+    if !limit.is_of_cgroup() {
+        return Ok(());
     }
-    fs::write_file(directory, file, text.as_bytes())
+    let mut line = Text::<{ limits::PATH }>::new();
+    match limit {
+        Limit::Cpus | Limit::Mems => line.put(config.bytes(setting.text())),
+        Limit::Cpu => put!(line, value, " ", PERIOD),
+        Limit::IoDevice => {
+            *disk = whole_disk(config.c_str(setting.text()))?;
+            return Ok(());
+        }
+        Limit::IoRead => put!(line, disk.as_bytes(), " rbps=", OrMax(value)),
+        Limit::IoWrite => put!(line, disk.as_bytes(), " wbps=", OrMax(value)),
+        Limit::IoReadOperations => put!(line, disk.as_bytes(), " riops=", OrMax(value)),
+        Limit::IoWriteOperations => put!(line, disk.as_bytes(), " wiops=", OrMax(value)),
+        _ => put!(line, OrMax(value)),
+    }
+    let mut file = Text::<{ limits::PATH }>::new();
+    file.put(limit.name());
+    fs::write_file(directory, super::c_str(&mut file)?, line.as_bytes())
+}
+
+struct OrMax(u64);
+
+impl Show for OrMax {
+    fn show(&self, out: &mut dyn Sink) {
+        match self.0 {
+            MAX => out.put(b"max"),
+            number => number.show(out),
+        }
+    }
+}
+
+/// The disk that a device node stands for, or that what is at a path lies on. Of a
+/// partition it is the disk it is on: the kernel limits no less (ENODEV).
+fn whole_disk(path: &CStr) -> Result<Disk, Errno> {
+    let there = fs::stat(BorrowedFd::CWD, path, Follow::Yes)?;
+    let (major, minor) = if there.is_block_device() { there.device } else { there.filesystem };
+    let mut disk = Disk::new();
+    put!(disk, "/sys/dev/block/", major, ":", minor, "/partition");
+    let is_partition = fs::stat(BorrowedFd::CWD, super::c_str(&mut disk)?, Follow::Yes).is_ok();
+    disk = Disk::new();
+    if is_partition {
+        // A partition's directory is in that of its disk.
+        put!(disk, "/sys/dev/block/", major, ":", minor, "/../dev");
+        let mut buffer = [0; 32];
+        let number = fs::read_file(BorrowedFd::CWD, super::c_str(&mut disk)?, &mut buffer)?;
+        disk = Disk::new();
+        disk.put(number.trim_ascii());
+    } else {
+        put!(disk, major, ":", minor);
+    }
+    Ok(disk)
 }
 
 static NO_PIDS: AtomicBool = AtomicBool::new(false);

@@ -18,9 +18,9 @@ mod control;
 mod limit;
 
 pub use control::{
-    CONTROLLERS, DelegateFailure, delegate, is_populated, kill, oom_kills, open_events, peak, remove,
+    CONTROLLERS, DelegateFailure, delegate, freeze, is_populated, kill, oom_kills, open_events, peak, remove,
 };
-pub use limit::{Problem, Written, enter, limit_name};
+pub use limit::{Problem, Written, enter};
 
 use crate::config::{Config, WorkloadId};
 use crate::limits;

@@ -53,6 +53,12 @@ forms! {{
     Duration TEXT, "a duration|such as \"500ms\", \"10s\", \"2m\" or \"1h\"";
     Wait TEXT, "a waiting time|such as \"500ms\", \"10s\" or \"2m\", from 10ms up";
     Cpu INTEGER | TEXT, "an amount of processor time|such as \"50%\", \"1.5\" or 2 processors";
+    Share TEXT, "a share of time|such as \"10%\": from 1% to 100%";
+    Nice INTEGER, "a nice value|a whole number from -20 to 19";
+    OomScore INTEGER, "an adjustment|a whole number from -1000 to 1000";
+    Realtime INTEGER, "a real-time priority|a whole number from 1 to 99";
+    IoPriority TEXT, "an I/O priority|\"idle\", \"best-effort:0\" to 7 or \"realtime:0\" to 7; 0 comes first";
+    Scheduler TEXT, "a scheduling policy|\"normal\", \"batch\", \"idle\", \"fifo:1\" to 99 or \"round-robin:1\" to 99";
     Signal INTEGER | TEXT, "a signal|such as \"TERM\", \"SIGINT\", \"RTMIN+3\" or 15";
     User INTEGER | TEXT, "a user|\"auto\", a uid, or \"uid:gid\"; names are not looked up";
     // What is kept as text.
@@ -66,6 +72,7 @@ forms! {{
     Device TEXT, "a device node|a path below /dev";
     Source TEXT, "a source|a path, or the name of a filesystem without a device";
     RootDirectory TEXT, "a root|\"scratch\", or the absolute path of a directory";
+    Granted TEXT, "a device|a path below /dev, with `:r` behind it if only to be read";
     Cpuset TEXT, "a list of numbers|such as \"0-1,3\"";
     Capability TEXT, "a capability|as capabilities(7) has it: \"net-bind-service\"";
     Cidr TEXT, "an address|with its prefix length: \"192.0.2.5/24\", \"2001:db8::5/64\"";
@@ -94,6 +101,7 @@ forms! {{
     Routes ARRAY, "an array of routes|`[\"10.1.0.0/16 via 192.0.2.3\"]`";
     Ports ARRAY, "an array of ports|`[\"8080:80/tcp\"]`";
     Egresses ARRAY, "an array of destinations|`[\"10.0.0.0/8\", \"any:443\"]`";
+    Devices ARRAY, "an array of devices|`[\"/dev/ttyS1\", \"/dev/rtc0:r\"]`";
     Calls ARRAY, "an array of system calls|`[\"@default\", \"mount\"]`";
     Tables ARRAY, "an array of tables|`[{ device = \"/data\", read = \"10M\" }]`";
     Variables TABLE, "a table of strings|`NAME = \"value\"`";
@@ -102,6 +110,7 @@ forms! {{
 } {
     Stdio TEXT | TABLE, "log console";
     Seccomp TEXT | TABLE, "default strict off";
+    Masks TEXT, "default off";
     Refusal TEXT, "errno kill log";
     OnFailure TEXT, "reboot halt rescue";
     Poweroff TEXT, "poweroff reboot halt";
@@ -136,9 +145,12 @@ impl Form {
     /// Does the text have this form, which is one that is kept?
     #[inline(never)]
     pub fn is_fine(self, text: &[u8]) -> bool {
+        let text = if self == Form::Granted { granted(text).0 } else { text };
         let has_shape = match self {
             Form::Name | Form::Option | Form::Interface | Form::Sysctl => is_word(text),
-            Form::Path | Form::RootDirectory | Form::Device | Form::Mount | Form::Volume => is_path(text),
+            Form::Path | Form::RootDirectory | Form::Device | Form::Granted | Form::Mount | Form::Volume => {
+                is_path(text)
+            }
             Form::Module => is_made_of(text, b"-_", usize::MAX),
             Form::Hostname => is_made_of(text, b"-.", limits::HOSTNAME),
             Form::Workload => is_made_of(text, b"-", limits::WORKLOAD_NAME - 1),
@@ -146,7 +158,7 @@ impl Form {
         };
         has_shape
             && match self {
-                Form::Device => text.starts_with(b"/dev/"),
+                Form::Device | Form::Granted => text.starts_with(b"/dev/"),
                 Form::Source => is_path(text) || (is_word(text) && !has(text, b'/')),
                 Form::Cpuset => is_cpuset(text),
                 Form::Capability => capability(text).is_some(),
@@ -212,6 +224,9 @@ impl Form {
             Form::Size | Form::SizeOrMax => with_unit(text, b"K M G T", &[1 << 10; 4])?,
             Form::Duration | Form::Wait => with_unit(text, b"ms s m h", &[1, 1000, 60, 60])?,
             Form::Cpu => cpu(text)?,
+            Form::Share if text.ends_with(b"%") => cpu(text)?,
+            Form::IoPriority => with_level(text, b"none realtime best-effort idle")?,
+            Form::Scheduler => with_level(text, b"normal fifo round-robin batch iso idle")?,
             Form::Signal => signal(text)?,
             Form::User => fields(text, b":", 32)?,
             _ => return None,
@@ -225,6 +240,9 @@ impl Form {
         self.within(match self {
             Form::Cpu => integer.checked_mul(100_000)?,
             Form::User => u64::from(u32::try_from(integer).ok()?).wrapping_mul(1 << 32 | 1),
+            // What may be below 0 is kept as its distance from the least.
+            Form::Nice => integer.wrapping_add(20),
+            Form::OomScore => integer.wrapping_add(1000),
             _ => integer,
         })
     }
@@ -242,6 +260,21 @@ impl Form {
             Form::Wait => (10, SHORT),
             // The kernel takes no quota below a millisecond.
             Form::Cpu => (1000, SHORT),
+            Form::Share => (1000, 100_000),
+            Form::Nice => (0, 39),
+            Form::OomScore => (0, 2000),
+            Form::Realtime => (1, 99),
+            Form::IoPriority => match number >> LEVEL_BITS {
+                1 | 2 => (0, number & !LEVEL | 7),
+                3 => (0, number & !LEVEL),
+                _ => return None,
+            },
+            Form::Scheduler => match number >> LEVEL_BITS {
+                // SCHED_FIFO and SCHED_RR; 4 is nothing.
+                1 | 2 => (number & !LEVEL | 1, number & !LEVEL | 99),
+                4 => return None,
+                _ => (0, number & !LEVEL),
+            },
             // 32 and 33 are libc's own.
             Form::Signal if number >> 1 != 16 => (1, LAST),
             // The last 32-bit number means "none" to the kernel.
@@ -249,6 +282,14 @@ impl Form {
             _ => return None,
         };
         (least <= number && number <= most).then_some(number)
+    }
+}
+
+/// A device that a workload is given: its path, and whether it may write there.
+pub fn granted(text: &[u8]) -> (&[u8], bool) {
+    match text.strip_suffix(b":r") {
+        Some(path) => (path, false),
+        None => (text, true),
     }
 }
 
@@ -344,6 +385,19 @@ fn cpu(text: &[u8]) -> Option<u64> {
         return None;
     }
     thousandths.checked_mul(if percent.is_some() { 1 } else { 100 })
+}
+
+/// Where the kernel has the class of an I/O priority, above the level in it; a
+/// scheduling policy and its priority are kept alike.
+pub const LEVEL_BITS: u32 = 13;
+const LEVEL: u64 = (1 << LEVEL_BITS) - 1;
+
+/// A word, by its number in the list, and a level: `fifo:10`.
+fn with_level(text: &[u8], list: &[u8]) -> Option<u64> {
+    let (word, level) = split(text, b':');
+    let number = word_index(list, b' ', word)? as u64;
+    let level = if word.len() == text.len() { 0 } else { decimal(level).filter(|level| *level <= LEVEL)? };
+    Some(number << LEVEL_BITS | level)
 }
 
 /// Names of signals 1 to 31; the numbers are the same on all our machines (signal(7)).

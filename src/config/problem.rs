@@ -116,6 +116,7 @@ sentences! {
     NoCommand "@T has no `command`|`command = [\"/bin/program\", \"argument\"]`";
     NoType "@T has no `type`|the name of a filesystem";
     NoAddress "@T has no `address`|`address = \"192.0.2.5/24\"`, or `[]` for none";
+    NoDevice "@T has no `device`|a block device, or where it is mounted";
     NotOneVolume "@T is not one volume|`{ tmpfs = \"8M\" }` or `{ source = \"/directory\" }`";
     Gateway "@T cannot be reached|it is not in the network of `address`";
     GatewayAlone "@T cannot be reached|`address` is missing";
@@ -128,12 +129,14 @@ sentences! {
     TooEarly "@T is too early for this network|it comes with `[network]`";
     Backoff "@T makes `first` more than `most`|200ms and 30s where not given";
     Wall "@T asks for a wall|`privileged = true` takes down all walls: drop one of the two";
+    MachineRight "@T counts for nothing in a user namespace|name its `user`, or `namespaces = { user = \"host\" }`";
     LeftOut "@T is left out|its own problem is reported above";
     Cycle "workloads wait for each other: @C|drop one of these";
     // Capacities of `limits` that are used up.
     Workloads "too many workloads|at most @N";
     Mounts "too many mounts|at most @N";
     Interfaces "too many interfaces|at most @N";
+    Limits "too many limits|at most @N";
     Volumes "too many volumes|at most @N";
     Edges "too many names in `after`|at most @N";
     Words "too many strings in arrays|at most @N";
@@ -296,9 +299,13 @@ impl<'a> Teller<'a> {
         let tree = self.shown.tree;
         let mut before: &[u8] = b" in [";
         for depth in 0..tree.node(table).depth {
-            self.put(before);
-            self.key(tree.ancestor(table, depth.saturating_add(1)));
-            before = b".";
+            let node = tree.ancestor(table, depth.saturating_add(1));
+            // What is in an array has no key.
+            if !self.shown.key(node).is_empty() {
+                self.put(before);
+                self.key(node);
+                before = b".";
+            }
         }
         self.put(if table == ROOT { b"" } else { b"]" });
     }

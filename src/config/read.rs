@@ -14,6 +14,7 @@
 //! or nothing.
 
 use super::form::{self, Form, SPECIAL};
+use super::limit::{Limit, Setting};
 use super::problem::{Part, Problem, Report, Shown, What, Wrong};
 use super::schema::Key;
 use super::source::{Sources, Span};
@@ -141,7 +142,7 @@ impl Givens {
         Some(self.or(key, default)).filter(|limit| *limit != SPECIAL)
     }
 
-    /// A limit that 32 bits hold.
+    /// What 32 bits hold.
     fn short(&self, key: Key, default: u64) -> Option<u32> {
         u32::try_from(self.or(key, default)).ok()
     }
@@ -161,23 +162,7 @@ impl Givens {
         }
     }
 
-    #[inline(never)]
-    fn limits(&self, limits: &mut Limits) {
-        limits.memory = self.limit(Key::Memory, SPECIAL);
-        limits.memory_high = self.limit(Key::MemoryHigh, SPECIAL);
-        limits.swap = self.limit(Key::Swap, SPECIAL);
-        limits.cpu = self.short(Key::Cpu, SPECIAL);
-        limits.cpu_weight = self.limit(Key::CpuWeight, SPECIAL).map(|weight| weight as u16);
-        limits.cpus = self.string(Key::Cpus);
-        limits.mems = self.string(Key::Mems);
-        limits.pids = self.short(Key::Pids, 512);
-        limits.files = self.short(Key::Files, 1024);
-        limits.core = self.limit(Key::Core, 0);
-        limits.stack = self.limit(Key::Stack, SPECIAL);
-        limits.locked_memory = self.limit(Key::LockedMemory, SPECIAL);
-        limits.file_size = self.limit(Key::FileSize, SPECIAL);
-    }
-    /// What a workload is besides its name, volumes and capabilities.
+    /// What a workload is besides its name, limits, volumes and capabilities.
     /// `null` is where "/dev/null" is, if it has streams of its own.
     #[inline(never)]
     fn fill(&self, workload: &mut Workload, own_root: Option<Root>, first: u32, null: u64) {
@@ -218,8 +203,10 @@ impl Givens {
                 }
             }
         };
-        self.limits(&mut workload.limits);
         workload.host_pid = privileged || self.is(Key::PidNamespace);
+        workload.devices = self.entries(Key::Devices);
+        workload.unmasked = self.is(Key::Masks);
+        workload.host_users = self.is(Key::UserNamespace);
         self.seccomp(&mut workload.seccomp, privileged);
     }
 
@@ -325,13 +312,7 @@ impl Reader<'_> {
         if let Some(given) = self.given.0.get_mut(key as usize) {
             *given = Given { value, node: child };
         }
-        if key == Key::Io {
-            for element in self.tree.children(child) {
-                if self.check(Form::Table, element) {
-                    self.later(key, element);
-                }
-            }
-        } else if key.is_walked() && value == SPECIAL {
+        if key.is_walked() && value == SPECIAL {
             self.later(key, child);
         }
         if key.is_refused() {
@@ -360,11 +341,8 @@ impl Reader<'_> {
                     crate::put!(text, integer);
                     return self.intern(node.value, &mut text.as_bytes().iter().copied());
                 }
-                return self.number(
-                    form,
-                    node.value,
-                    u64::try_from(integer).ok().and_then(|integer| form.whole(integer)),
-                );
+                // Below 0 it is above what any form takes, but for those that know.
+                return self.number(form, node.value, form.whole(integer as u64));
             }
             form::BOOLEAN => self.value = u64::from(token == b"true"),
             form::ARRAY | form::TEXT if form != Form::Tables => return self.words(form, child),
@@ -455,6 +433,7 @@ impl Reader<'_> {
             Form::Routes => Form::Route,
             Form::Ports => Form::Port,
             Form::Egresses => Form::Egress,
+            Form::Devices => Form::Granted,
             _ => Form::Text,
         };
         let mut child = self.elements(array);
@@ -561,7 +540,13 @@ impl Reader<'_> {
         while let Some(table) = next {
             next = self.tree.next(table);
             let config = &self.config;
-            let pools = [config.strings.len(), config.words.len(), config.pairs.len(), config.volumes.len()];
+            let pools = [
+                config.strings.len(),
+                config.words.len(),
+                config.pairs.len(),
+                config.limits.len(),
+                config.volumes.len(),
+            ];
             self.part = Part::Table(table);
             // If it is broken, that was reported when it was parsed.
             self.bad = self.tree.node(table).is_broken();
@@ -572,10 +557,11 @@ impl Reader<'_> {
                 one(self, table, name);
             }
             if self.bad {
-                let [strings, words, pairs, volumes] = pools;
+                let [strings, words, pairs, limits, volumes] = pools;
                 self.config.strings.truncate(strings);
                 self.config.words.truncate(words);
                 self.config.pairs.truncate(pairs);
+                self.config.limits.truncate(limits);
                 self.config.volumes.truncate(volumes);
                 self.teller.outcome.left_out = self.teller.outcome.left_out.saturating_add(1);
             }
@@ -634,6 +620,7 @@ impl Reader<'_> {
         for name in self.tree.children(self.given.get(Key::After).node) {
             self.workload_called(name);
         }
+        let limits = self.read_limits();
         let volumes = self.read_volumes();
         if !self.bad && !self.given.is(Key::Command) {
             self.wrong(node.key, Wrong::NoCommand.into());
@@ -650,6 +637,9 @@ impl Reader<'_> {
         let devices = self.given.or(Key::Stdio, 0) == SPECIAL;
         let null = if devices { self.intern_word("/dev/null").packed() } else { 0 };
         let capabilities = self.capabilities();
+        if !privileged {
+            self.check_capabilities(network);
+        }
         let blank = self.config.blank;
         if !self.bad && self.config.workloads.push(blank).is_err() {
             self.too_many(node.key, Wrong::Workloads, limits::WORKLOADS);
@@ -662,6 +652,7 @@ impl Reader<'_> {
         let first = users::first_choice(self.config.bytes(name));
         if let Some(workload) = self.config.workloads.last_mut() {
             workload.name = name;
+            workload.limits = limits;
             workload.volumes = volumes;
             workload.capabilities = capabilities;
             workload.network = network;
@@ -686,9 +677,27 @@ impl Reader<'_> {
         numbers.fold(0, |all, number| all | 1 << (number & 63))
     }
 
+    /// A right in a user namespace is one over what belongs to that. The machine's clock
+    /// does not, nor does its network, nor one that the machine has made for the workload.
+    fn check_capabilities(&mut self, network: Network) {
+        const NETWORK: u64 = 0xf << 10;
+        const INSIDE: u64 = 0x1ff | NETWORK | 1 << 15 | 1 << 18 | 1 << 19 | 1 << 21 | 1 << 31 | 1 << 40;
+        if self.given.or(Key::User, SPECIAL) != SPECIAL || self.given.is(Key::UserNamespace) {
+            return;
+        }
+        let counts = if network == Network::None { INSIDE } else { INSIDE & !NETWORK };
+        for entry in self.tree.children(self.given.get(Key::Capabilities).node) {
+            let place = self.tree.node(entry).value;
+            let number = form::capability(word(self.sources.bytes(place)).as_bytes());
+            if number.is_some_and(|number| !has(counts, number)) {
+                self.wrong(place, Wrong::MachineRight.into());
+            }
+        }
+    }
+
     /// What the config says of a privileged workload is what it gets.
     fn take_down_walls(&mut self) {
-        const WALLS: [Key; 10] = [
+        const WALLS: [Key; 13] = [
             Key::RootDirectory,
             Key::Volume,
             Key::NetworkMode,
@@ -697,21 +706,63 @@ impl Reader<'_> {
             Key::Ipvlan,
             Key::Moved,
             Key::PidNamespace,
+            Key::Devices,
+            Key::UserNamespace,
             Key::Capabilities,
             Key::Seccomp,
+            Key::Masks,
         ];
         for key in WALLS {
             let Given { value, node } = self.given.get(key);
             let is_wall = match key {
                 Key::RootDirectory => self.config.bytes(Str::unpacked(value)) != b"/",
-                Key::NetworkMode | Key::PidNamespace => value == 0,
-                // 2 is "off".
+                Key::NetworkMode | Key::PidNamespace | Key::UserNamespace => value == 0,
+                // 2 and 1 are "off".
                 Key::Seccomp => value != 2,
+                Key::Masks => value != 1,
                 _ => true,
             };
             if is_wall && node != NOWHERE {
                 self.wrong(self.tree.node(node).key, Wrong::Wall.into());
             }
+        }
+    }
+
+    fn read_limits(&mut self) -> List<Setting> {
+        let first = self.config.limits.len();
+        for limit in Limit::ALL.iter().take_while(|limit| **limit < Limit::IoDevice) {
+            self.read_limit(*limit, Key::Memory);
+        }
+        let mut next = self.tree.first(self.given.get(Key::Io).node);
+        while let Some(element) = next {
+            next = self.tree.next(element);
+            self.given.forget(Key::IoDevice);
+            if !self.check(Form::Table, element) {
+                continue;
+            }
+            self.walk(Key::Io, element);
+            if self.given.get(Key::IoDevice).node == NOWHERE && !self.bad {
+                self.wrong(self.tree.node(element).value, Wrong::NoDevice.into());
+            }
+            for limit in Limit::ALL.iter().skip_while(|limit| **limit < Limit::IoDevice) {
+                self.read_limit(*limit, Key::IoDevice);
+            }
+        }
+        self.list(first, self.config.limits.len());
+        List::unpacked(self.value)
+    }
+
+    /// Keeps a limit, if there is one. `first` is the first key of its group.
+    #[inline(never)]
+    fn read_limit(&mut self, limit: Limit, first: Key) {
+        let of = if first == Key::Memory { Limit::Memory } else { Limit::IoDevice };
+        let index = (first as usize).saturating_add((limit as usize).saturating_sub(of as usize));
+        let Given { value, node } = self.given.0.get(index).copied().unwrap_or(ABSENT);
+        let value = if node == NOWHERE { limit.default() } else { Some(limit.in_kernels_unit(value)) };
+        let Some(value) = value else { return };
+        if self.config.limits.push(Setting { limit, value }).is_err() && !self.bad {
+            let place = if node == NOWHERE { Span::default() } else { self.tree.node(node).key };
+            self.too_many(place, Wrong::Limits, limits::LIMITS);
         }
     }
 

@@ -20,10 +20,12 @@ pub(super) enum Key {
     Mount,
     Interface,
     Volume,
+    Io,
     Workload,
     // Tables that are walked where they are found. Up to `Backoff`, a key that is
     // unknown elsewhere may belong here.
     Limits,
+    HugePages,
     Security,
     Seccomp,
     Connection,
@@ -33,7 +35,6 @@ pub(super) enum Key {
     Stdio,
     System,
     // From here on: checked, and then refused, because the effect comes with a later version.
-    Io,
     Watchdog,
     Root,
     NotYet,
@@ -87,26 +88,63 @@ pub(super) enum Key {
     Stdin,
     Stdout,
     Stderr,
+    // Limits, in the order of `Limit`.
     Memory,
     MemoryHigh,
+    MemoryLow,
+    MemoryMin,
     Swap,
+    OomGroup,
     Cpu,
     CpuWeight,
     Cpus,
     Mems,
+    IoWeight,
     Pids,
-    Files,
-    Core,
-    Stack,
-    LockedMemory,
+    Huge64K,
+    Huge2M,
+    Huge32M,
+    Huge512M,
+    Huge1G,
+    Huge16G,
+    MemoryPressure,
+    CpuPressure,
+    IoPressure,
+    CpuTime,
     FileSize,
+    Data,
+    Stack,
+    Core,
+    ResidentMemory,
+    Processes,
+    Files,
+    LockedMemory,
+    AddressSpace,
+    FileLocks,
+    PendingSignals,
+    MessageQueues,
+    NiceCeiling,
+    RealtimePriority,
+    RealtimeTime,
+    OomScore,
+    Nice,
+    IoPriority,
+    Scheduler,
     NetworkMode,
     PidNamespace,
+    Devices,
+    UserNamespace,
     Capabilities,
+    Masks,
     Allow,
     Deny,
     Refusal,
-    // Of one volume: read while what is above is kept.
+    // Of one device or volume: read while what is above is kept.
+    IoDevice,
+    IoRead,
+    IoWrite,
+    IoReadOperations,
+    IoWriteOperations,
     VolumeTmpfs,
     VolumeSource,
     VolumeWritable,
@@ -122,7 +160,7 @@ impl Key {
     }
 
     pub fn is_refused(self) -> bool {
-        Key::Io <= self && self <= Key::NotYet
+        Key::Watchdog <= self && self <= Key::NotYet
     }
 
     /// The names of a section's keys.
@@ -234,6 +272,13 @@ sections! {
         "mode" Count NotYet, "Access rights of the tmpfs.";
         "exec" Boolean NotYet, "It may execute what is there.";
     }
+    Io "[workload.NAME.limits] io" {
+        "device" Source IoDevice, "A block device, or where it is mounted.";
+        "read" SizeOrMax IoRead, "Bytes a second.";
+        "write" SizeOrMax IoWrite, "Bytes a second.";
+        "read-operations" CountOrMax IoReadOperations, "Operations a second.";
+        "write-operations" CountOrMax IoWriteOperations, "Operations a second.";
+    }
     Workload "[workload.NAME]" {
         "command" Command Command, "Program and arguments. The program is a path inside `root`.";
         "root" RootDirectory RootDirectory, "A directory of the machine, seen read-only, or \"scratch\".";
@@ -251,6 +296,7 @@ sections! {
         "early" Boolean Early, "Start before modules are loaded and filesystems are mounted.";
         "init" Boolean NotYet, "Give it corm's own small init as its process 1.";
         "stdio" Stdio Stdio, "Where its input and output lead.";
+        "devices" Devices Devices, "Devices of the machine that it may use.";
         "limits" Table Limits, "What it may use up.";
         "volumes" Table Volume, "Directories inside its root, by path.";
         "network" Table Connection, "What network it sees.";
@@ -260,27 +306,54 @@ sections! {
     Limits "[workload.NAME.limits]" {
         "memory" SizeOrMax Memory, "Memory it may hold (memory.max).";
         "memory-high" SizeOrMax MemoryHigh, "Memory above which it is slowed down (memory.high).";
-        "memory-low" Size NotYet, "Memory that others do not take from it if they can (memory.low).";
-        "memory-min" Size NotYet, "Memory that others never take from it (memory.min).";
+        "memory-low" Size MemoryLow, "Memory that others do not take from it if they can (memory.low).";
+        "memory-min" Size MemoryMin, "Memory that others never take from it (memory.min).";
         "swap" SizeOrMax Swap, "Swap it may hold (memory.swap.max).";
-        "oom-group" Boolean NotYet, "Out of memory kills all of it, not one process (memory.oom.group).";
+        "oom-group" Boolean OomGroup, "Out of memory kills all of it, not one process (memory.oom.group).";
         "cpu" Cpu Cpu, "Processor time it may use (cpu.max).";
         "cpu-weight" Weight CpuWeight, "Its share when processors are busy (cpu.weight).";
         "cpus" Cpuset Cpus, "The processors it may run on (cpuset.cpus).";
         "mems" Cpuset Mems, "The memory nodes it may use (cpuset.mems).";
         "io" Tables Io, "Bandwidth of block devices (io.max).";
-        "io-weight" Weight NotYet, "Its share when a device is busy (io.weight).";
+        "io-weight" Weight IoWeight, "Its share when a device is busy (io.weight).";
         "pids" CountOrMax Pids, "Processes and threads it may have (pids.max).";
-        "hugetlb" Table NotYet, "Huge pages it may hold, by page size (hugetlb.*.max).";
-        "files" CountOrMax Files, "Open files a process may have (RLIMIT_NOFILE).";
-        "core" SizeOrMax Core, "Size of a core dump (RLIMIT_CORE).";
-        "stack" SizeOrMax Stack, "Size of a process's first stack (RLIMIT_STACK).";
-        "locked-memory" SizeOrMax LockedMemory, "Memory a process may lock (RLIMIT_MEMLOCK).";
+        "hugetlb" Table HugePages, "Huge pages it may hold, by page size (hugetlb.*.max).";
+        "memory-pressure" Share MemoryPressure, "Time lost for want of memory that is worth a line (memory.pressure).";
+        "cpu-pressure" Share CpuPressure, "Time lost waiting for a processor that is worth a line (cpu.pressure).";
+        "io-pressure" Share IoPressure, "Time lost waiting for devices that is worth a line (io.pressure).";
+        "cpu-time" Duration CpuTime, "Processor time of a process, then it is killed (RLIMIT_CPU).";
         "file-size" SizeOrMax FileSize, "Size of a file it may write (RLIMIT_FSIZE).";
+        "data" SizeOrMax Data, "Private writable memory of a process (RLIMIT_DATA).";
+        "stack" SizeOrMax Stack, "Size of a process's first stack (RLIMIT_STACK).";
+        "core" SizeOrMax Core, "Size of a core dump (RLIMIT_CORE).";
+        "resident-memory" SizeOrMax ResidentMemory, "Advice that Linux does not follow (RLIMIT_RSS).";
+        "processes" CountOrMax Processes, "Processes and threads of its user (RLIMIT_NPROC).";
+        "files" CountOrMax Files, "Open files a process may have (RLIMIT_NOFILE).";
+        "locked-memory" SizeOrMax LockedMemory, "Memory a process may lock (RLIMIT_MEMLOCK).";
+        "address-space" SizeOrMax AddressSpace, "Addresses a process may use (RLIMIT_AS).";
+        "file-locks" CountOrMax FileLocks, "Locks and leases it may hold (RLIMIT_LOCKS).";
+        "pending-signals" CountOrMax PendingSignals, "Signals that may wait for its user's processes (RLIMIT_SIGPENDING).";
+        "message-queues" SizeOrMax MessageQueues, "Bytes in its user's message queues (RLIMIT_MSGQUEUE).";
+        "nice-ceiling" Nice NiceCeiling, "The nice value that it may go down to (RLIMIT_NICE).";
+        "realtime-priority" Realtime RealtimePriority, "The real-time priority that it may go up to (RLIMIT_RTPRIO).";
+        "realtime-time" Duration RealtimeTime, "Real-time processor time without a pause (RLIMIT_RTTIME).";
+        "oom-score" OomScore OomScore, "How readily the kernel kills it when the machine is out of memory.";
+        "nice" Nice Nice, "Its nice value.";
+        "io-priority" IoPriority IoPriority, "Its class of I/O priority, and the level in it.";
+        "scheduler" Scheduler Scheduler, "Its scheduling policy, and the real-time priority.";
+    }
+    HugePages "[workload.NAME.limits.hugetlb]" {
+        "64K" SizeOrMax Huge64K, "Pages of 64 KiB.";
+        "2M" SizeOrMax Huge2M, "Pages of 2 MiB.";
+        "32M" SizeOrMax Huge32M, "Pages of 32 MiB.";
+        "512M" SizeOrMax Huge512M, "Pages of 512 MiB.";
+        "1G" SizeOrMax Huge1G, "Pages of 1 GiB.";
+        "16G" SizeOrMax Huge16G, "Pages of 16 GiB.";
     }
     Security "[workload.NAME.security]" {
         "capabilities" Capabilities Capabilities, "Capabilities it keeps.";
         "seccomp" Seccomp Seccomp, "System calls it may use.";
+        "masks" Masks Masks, "What of /proc and /sys it does not see.";
         "allow-bind" Words NotYet, "TCP ports it may listen on.";
         "allow-connect" Words NotYet, "TCP ports it may connect to.";
     }
@@ -307,7 +380,7 @@ sections! {
         "network" Sharing NotYet, "Network.";
         "ipc" Sharing NotYet, "System V IPC and POSIX message queues.";
         "uts" Sharing NotYet, "Hostname.";
-        "user" Sharing NotYet, "User and group ids.";
+        "user" Sharing UserNamespace, "User and group ids.";
         "cgroup" Sharing NotYet, "The cgroup tree.";
         "time" Sharing NotYet, "Clocks.";
     }
@@ -335,13 +408,6 @@ sections! {
         "exit-with" Name ExitWith, "When this workload has ended for good, the machine ends.";
         "exit-report" Device ExitReport, "The character device that workload's exit status is written to.";
         "rescue" Command Rescue, "The program of `on-failure = \"rescue\"`.";
-    }
-    Io "[workload.NAME.limits] io" {
-        "device" Source Checked, "A block device, or where it is mounted.";
-        "read" Size Checked, "Bytes a second.";
-        "write" Size Checked, "Bytes a second.";
-        "read-operations" Count Checked, "Operations a second.";
-        "write-operations" Count Checked, "Operations a second.";
     }
     Watchdog "[system.watchdog]" {
         "device" Device Checked, "Its device node.";

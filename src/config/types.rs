@@ -1,5 +1,6 @@
 //! What a config says, once it has been read and checked.
 
+use super::limit::Setting;
 use crate::limits;
 use core::ffi::CStr;
 use core::marker::PhantomData;
@@ -84,6 +85,7 @@ pub struct Config {
     pub workloads: Vec<Workload, { limits::WORKLOADS }>,
     pub(super) strings: Vec<u8, { limits::STRINGS }>,
     pub(super) words: Vec<Str, { limits::WORDS }>,
+    pub(super) limits: Vec<Setting, { limits::LIMITS }>,
     pub(super) volumes: Vec<Volume, { limits::VOLUMES }>,
     pub(super) edges: Vec<WorkloadId, { limits::EDGES }>,
     pub(super) pairs: Vec<Pair, { limits::PAIRS }>,
@@ -100,6 +102,7 @@ impl Config {
         strings: Vec::new(),
         words: Vec::new(),
         pairs: Vec::new(),
+        limits: Vec::new(),
         volumes: Vec::new(),
         edges: Vec::new(),
     };
@@ -112,6 +115,7 @@ impl Config {
         self.workloads.clear();
         self.strings.clear();
         self.words.clear();
+        self.limits.clear();
         self.volumes.clear();
         // Most configs have none of these, and then their pages are never written.
         if !self.edges.is_empty() {
@@ -278,12 +282,19 @@ pub struct Workload {
     /// Starts before the kernel modules are loaded and `[mount]` is done.
     pub early: bool,
     pub stdio: Stdio,
-    pub limits: Limits,
+    /// `[workload.NAME.limits]`, corm's own defaults included; see [`Config::limit`].
+    pub limits: List<Setting>,
     pub volumes: List<Volume>,
     pub network: Network,
     pub connection: Connection,
     /// Share the machine's pid namespace (`namespaces = { pid = "host" }`).
     pub host_pid: bool,
+    /// Device nodes of the machine that it may use: paths, see [`granted`](super::granted).
+    pub devices: List<Str>,
+    /// It sees /proc and /sys whole.
+    pub unmasked: bool,
+    /// Share its user namespace: `auto` is then an own uid, and no more.
+    pub host_users: bool,
     /// The capabilities it keeps, a bit each; see [`has`].
     pub capabilities: u64,
     pub seccomp: Seccomp,
@@ -306,11 +317,14 @@ impl Workload {
         privileged: false,
         early: false,
         stdio: Stdio::Log,
-        limits: Limits { pids: None, files: None, core: None, ..Limits::DEFAULT },
+        limits: List::EMPTY,
         volumes: List::EMPTY,
         network: Network::None,
         connection: Connection::NONE,
         host_pid: false,
+        devices: List::EMPTY,
+        unmasked: false,
+        host_users: false,
         capabilities: 0,
         seccomp: Seccomp { base: Base::Own, allow: List::EMPTY, deny: List::EMPTY, refusal: Refusal::Errno },
     };
@@ -372,9 +386,9 @@ pub enum Root {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum User {
-    /// An own uid and gid, the same at every boot: the first of the 65,536 ids
-    /// that belong to this workload, worked out from its name
-    /// ([`Config`] holds no two alike).
+    /// A user namespace with 65,536 ids that are only this workload's, and the same at every
+    /// boot: worked out from its name ([`Config`] holds no two alike). In there it is an
+    /// ordinary user.
     Auto { first: u32 },
     /// These, as the machine numbers them. 0 must be asked for.
     Ids { uid: u32, gid: u32 },
@@ -423,55 +437,6 @@ pub enum Stdio {
     Console,
     /// These character devices of the machine, such as virtio-serial ports.
     Devices { stdin: Str, stdout: Str, stderr: Str },
-}
-
-/// `[workload.NAME.limits]`: cgroup v2 and rlimits. `None`: unlimited.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limits {
-    /// memory.max, bytes.
-    pub memory: Option<u64>,
-    /// memory.high, bytes.
-    pub memory_high: Option<u64>,
-    /// memory.swap.max, bytes.
-    pub swap: Option<u64>,
-    /// cpu.max: microseconds in each 100,000 µs; "50%" is 50,000, "1.5" is 150,000.
-    pub cpu: Option<u32>,
-    /// cpu.weight, 1 to 10,000.
-    pub cpu_weight: Option<u16>,
-    /// cpuset.cpus, as "0-1,3".
-    pub cpus: Option<Str>,
-    /// cpuset.mems.
-    pub mems: Option<Str>,
-    /// pids.max; 512 unless it says otherwise.
-    pub pids: Option<u32>,
-    /// RLIMIT_NOFILE.
-    pub files: Option<u32>,
-    /// RLIMIT_CORE, bytes; 0 unless it says otherwise.
-    pub core: Option<u64>,
-    /// RLIMIT_STACK, bytes.
-    pub stack: Option<u64>,
-    /// RLIMIT_MEMLOCK, bytes.
-    pub locked_memory: Option<u64>,
-    /// RLIMIT_FSIZE, bytes.
-    pub file_size: Option<u64>,
-}
-
-impl Limits {
-    pub const DEFAULT: Limits = Limits {
-        memory: None,
-        memory_high: None,
-        swap: None,
-        cpu: None,
-        cpu_weight: None,
-        cpus: None,
-        mems: None,
-        pids: Some(512),
-        files: Some(1024),
-        core: Some(0),
-        stack: None,
-        locked_memory: None,
-        file_size: None,
-    };
 }
 
 /// One entry of `[workload.NAME.volumes]`.

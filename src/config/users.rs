@@ -12,7 +12,7 @@
 use super::types::{Config, User};
 
 /// Ids in a range.
-pub(super) const RANGE: u32 = 1 << 16;
+pub const RANGE: u32 = 1 << 16;
 
 /// Ranges start at 1, so that no workload is the machine's root, and end below
 /// 2^31, where some programs' ids become negative.

@@ -69,7 +69,7 @@ impl Init {
             if letter == b'l'
                 && let Some((resource, soft, hard)) = options::limit(value)
             {
-                process::set_limits(resource, soft, hard)
+                process::set_limits(process::SELF, resource, soft, hard)
                     .map_err(|errno| ("cannot set its limits: \x05", errno))?;
             }
         }

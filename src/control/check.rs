@@ -3,7 +3,7 @@
 use super::commands::Command;
 use super::{Streams, Words, exit};
 use crate::boot::config_files::{self, TREE, Unread, Why};
-use crate::config::{self, Config, Report, Root, Shown, Sources, Tree, User, Workload};
+use crate::config::{self, Config, Limit, RANGE, Report, Root, Shown, Sources, Tree, User, Workload};
 use crate::sandbox::plan;
 use crate::sandbox::seccomp::{Program, compile};
 use crate::sys::Errno;
@@ -108,20 +108,19 @@ fn line(config: &Config, workload: &Workload, out: &mut dyn Sink) {
         Root::Directory(path) => put!(*out, " root ", config.bytes(path)),
     }
     match workload.user {
-        User::Auto { first } => put!(*out, ", user ", first),
+        User::Auto { first } => put!(*out, ", ids ", first, " to ", first.saturating_add(RANGE - 1)),
         User::Ids { uid, gid } => put!(*out, ", user ", uid, ":", gid),
     }
     for (index, address) in config.words(workload.connection.addresses).iter().enumerate() {
         put!(*out, if index == 0 { ", address " } else { " " }, config.bytes(*address));
     }
-    let limits = &workload.limits;
-    if let Some(memory) = limits.memory {
+    if let Some(memory) = config.limit(workload, Limit::Memory) {
         put!(*out, ", memory ", Bytes(memory));
     }
-    if let Some(micros) = limits.cpu {
+    if let Some(micros) = config.limit(workload, Limit::Cpu) {
         put!(*out, ", cpu ", micros / 1000, "%");
     }
-    if let Some(pids) = limits.pids {
+    if let Some(pids) = config.limit(workload, Limit::Pids) {
         put!(*out, ", pids ", pids);
     }
     let mut program = Program::EMPTY;

@@ -20,7 +20,7 @@ use crate::config::{Config, FinalAction, WorkloadId};
 use crate::supervise::{Action, Because, End, Event, MachineNote, Note, Report};
 use crate::sys::cell::TakeOnce;
 use crate::sys::event::{self, Interest};
-use crate::sys::{BorrowedFd, OwnedFd, children, clock, pages, socket};
+use crate::sys::{BorrowedFd, OwnedFd, children, clock, io, pages};
 use crate::{cgroup, end, error, info, net, sandbox, say, warn};
 use signals::Wish;
 use state::{Source, State};
@@ -104,7 +104,7 @@ impl Init {
             return self.step(Event::MachineReady);
         }
         // Without it the child says that there is no firewall.
-        let pair = if net::rules::is_wanted(self.config) { socket::pair().ok() } else { None };
+        let pair = if net::rules::is_wanted(self.config) { io::socket_pair().ok() } else { None };
         let (keeper, hand) = pair.unzip();
         self.state.keeper = keeper;
         match children::fork() {
@@ -206,6 +206,11 @@ impl Init {
                 Action::Launch(id) => self.launch(id),
                 Action::Signal { id, pid, signal } => self.signal(id, pid, signal),
                 Action::KillGroup(id) => self.kill_group(id),
+                Action::Freeze { id, frozen } => {
+                    if let Err(errno) = cgroup::freeze(self.config, id, frozen) {
+                        warn!(self.name(id), ": cannot write to its cgroup.freeze: ", errno);
+                    }
+                }
                 Action::Report(report) => self.report(report),
                 Action::EnterRescue => self.rescue(),
                 Action::Finish { end, status } => self.finish(end, status),

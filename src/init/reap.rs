@@ -2,7 +2,7 @@
 
 use super::Init;
 use super::state::Source;
-use crate::config::WorkloadId;
+use crate::config::{Limit, WorkloadId};
 use crate::supervise::{Event, Exit, UnitEvent};
 use crate::sys::children::{self, Ended};
 use crate::sys::event::Interest;
@@ -80,7 +80,7 @@ impl Init {
         if kills <= before {
             return;
         }
-        let limit = self.config.workload(id).and_then(|workload| workload.limits.memory);
+        let limit = self.config.workload(id).and_then(|workload| self.config.limit(workload, Limit::Memory));
         let name = self.name(id);
         match limit {
             Some(limit) => {

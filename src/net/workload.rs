@@ -9,7 +9,7 @@
 use super::conversation::{Conversation, Trouble};
 use super::link::{self, Kind, What};
 use crate::config::address::{Cidr, Ip, Route, ip};
-use crate::config::{Config, Network, Workload, WorkloadId};
+use crate::config::{Config, Connection, List, Network, Str, Workload, WorkloadId};
 use crate::put;
 use crate::sys::fs::{self, Open};
 use crate::sys::netlink::Family;
@@ -87,15 +87,17 @@ pub fn make(
     Ok(namespace)
 }
 
-/// What is behind a bridge is reached through the bridge.
+/// The routers of its default routes: those of the config and, on a bridge, the bridge, where it
+/// can be reached from the workload's addresses.
 fn gateways<'c>(config: &'c Config, workload: &Workload) -> impl Iterator<Item = Ip> + 'c {
-    let connection = &workload.connection;
-    let bridge = config.interface(config.bytes(connection.link));
-    let networks = bridge.filter(|_| workload.network == Network::Bridge).map(|bridge| bridge.addresses);
-    let networks = config.words(networks.unwrap_or(crate::config::List::EMPTY));
-    let own = networks.iter().filter_map(|word| Cidr::parse(config.bytes(*word)));
-    let first = |six| own.clone().map(|network| network.ip).find(|ip| ip.six == six);
-    let given = config.words(connection.gateways).iter().filter_map(|word| ip(config.bytes(*word)));
+    let Connection { link, addresses, gateways, .. } = workload.connection;
+    let bridge = config.interface(config.bytes(link)).filter(|_| workload.network == Network::Bridge);
+    let cidr = |word: &Str| Cidr::parse(config.bytes(*word));
+    let reached = move |ip: &Ip| config.words(addresses).iter().filter_map(cidr).any(|own| own.has(ip));
+    let of_bridge = config.words(bridge.map_or(List::EMPTY, |bridge| bridge.addresses));
+    let first =
+        |six| of_bridge.iter().filter_map(cidr).map(|own| own.ip).find(|ip| ip.six == six && reached(ip));
+    let given = config.words(gateways).iter().filter_map(|word| ip(config.bytes(*word)));
     [first(false), first(true)].into_iter().flatten().chain(given)
 }
 

@@ -9,7 +9,7 @@
 
 use super::{is_denied, shortly};
 use crate::cgroup;
-use crate::config::{Config, User, WorkloadId};
+use crate::config::{Config, RANGE, User, WorkloadId};
 use crate::sys::fs::{self, Follow, Open};
 use crate::sys::mount::{self, Depth, Flags, Unmount};
 use crate::sys::process::{self, Namespaces};
@@ -94,8 +94,8 @@ fn own_users(config: &Config, id: WorkloadId) -> Result<(), Unable> {
     Ok(())
 }
 
-/// `user = "auto"` is an id that nobody else has. Where this user namespace has
-/// no such id, it is the last one that it has, but not (uid_t)65535.
+/// `user = "auto"` takes a range of ids. Where this user namespace has no such range, it is
+/// the last id that it has, but not (uid_t)65535, and the workload stays in this namespace.
 fn settle_user(config: &mut Config, id: WorkloadId) {
     let Some(workload) = config.workloads.get_mut(id.index()) else { return };
     let User::Auto { first } = workload.user else { return };
@@ -109,15 +109,16 @@ fn settle_user(config: &mut Config, id: WorkloadId) {
     }
 }
 
-/// From the lines "inner outer count" of an id map: `None` if `id` is in it,
-/// otherwise an id that is.
-fn last_unless_mapped(map: &[u8], id: u32) -> Option<u32> {
+/// From the lines "inner outer count" of an id map: `None` if it has the range that
+/// begins with this id, otherwise an id that it has.
+fn last_unless_mapped(map: &[u8], first: u32) -> Option<u32> {
     let mut last = None;
     for line in words(map, b'\n') {
         let mut fields = words(line, b' ');
         let mut next = || u32::try_from(number(fields.next()?, 10)?).ok();
         let (Some(inner), Some(_), Some(count)) = (next(), next(), next()) else { continue };
-        if id.checked_sub(inner).is_some_and(|offset| offset < count) {
+        let end = first.checked_sub(inner).and_then(|offset| offset.checked_add(RANGE));
+        if end.is_some_and(|end| end <= count) {
             return None;
         }
         last = Some(inner.saturating_add(count.max(2).saturating_sub(2)));
@@ -252,6 +253,7 @@ mod tests {
         assert_eq!(last_unless_mapped(b"7 1000 1\n", 131072), Some(7));
         assert_eq!(last_unless_mapped(b"0 100000 65536\n", 131072), Some(65534));
         assert_eq!(last_unless_mapped(b"0 1000 1\n1 100000 200000\n", 131072), None);
+        assert_eq!(last_unless_mapped(b"0 100000 131073\n", 131072), Some(131071));
         assert_eq!(last_unless_mapped(b"", 131072), None);
         assert_eq!(last_unless_mapped(b"0 x 1\n", 5), None);
     }

@@ -10,7 +10,7 @@
 mod host;
 mod terminal;
 
-use crate::config::{Config, WorkloadId};
+use crate::config::{Config, Limit, WorkloadId};
 use crate::init::signals;
 use crate::sandbox::{self, ChildStdio, Conditions, Launched, PlanSpace, Reported};
 use crate::sys::cell::TakeOnce;
@@ -227,7 +227,8 @@ impl<'c> Foreground<'c> {
 
     fn tell_of_memory(&self) {
         if cgroup::oom_kills(self.config, self.id) > 0 {
-            let limit = self.config.workload(self.id).and_then(|workload| workload.limits.memory);
+            let limit =
+                self.config.workload(self.id).and_then(|workload| self.config.limit(workload, Limit::Memory));
             match limit {
                 Some(limit) => {
                     error!(name(self.config, self.id), ": out of memory: its limit is ", Bytes(limit))

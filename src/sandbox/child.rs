@@ -10,14 +10,15 @@
 use super::environment::{self, Block};
 use super::failure;
 use super::plan::{self, Step};
-use super::trees::{self, Trees};
-use crate::config::{Config, VolumeSource, Workload};
+use super::trees::Trees;
+use super::{dev, settle, views};
+use crate::config::{Config, Limit, VolumeSource, Workload};
 use crate::limits;
 use crate::net::workload::turn_on_loopback;
 use crate::put;
 use crate::sys::fs::{self, Open};
 use crate::sys::mount::{self, Flags};
-use crate::sys::process::{self, Pointers, Resource};
+use crate::sys::process::{self, Pointers};
 use crate::sys::{BorrowedFd, Errno, credentials, event, fd, io, machine};
 use crate::text::Text;
 use core::ffi::CStr;
@@ -28,6 +29,8 @@ pub struct Start<'a> {
     pub workload: &'a Workload,
     /// None for a privileged workload.
     pub trees: Option<&'a Trees>,
+    /// It has one of its own.
+    pub has_cgroup: bool,
     pub stdio: [i32; 3],
     pub environment: &'a Block,
     pub filter: &'a [u64],
@@ -51,6 +54,12 @@ pub fn run(steps: &[Step], start: &Start) -> ! {
 fn perform(step: Step, start: &Start) -> Result<(), Errno> {
     let Start { config, workload, .. } = *start;
     match step {
+        Step::Wait => {
+            let mut word = [0u8; 1];
+            // Its end: the parent is gone.
+            if io::read(start.reporter, &mut word)? == 1 { Ok(()) } else { Err(Errno::ESRCH) }
+        }
+        Step::NamespaceRoot => credentials::set_gid(0).and_then(|()| credentials::set_uid(0)),
         Step::Session => process::new_session(),
         Step::NotDumpable => credentials::set_not_dumpable(),
         Step::CgroupNamespace => process::unshare(process::Namespaces::CGROUP),
@@ -69,21 +78,14 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             let place = fs::open_in_root(start.root()?, path, Open::PATH | Open::NO_FOLLOW)?;
             mount::move_to(program.borrow(), place.borrow(), c"")
         }
-        Step::Proc => {
-            let place = fs::open(start.root()?, c"proc", Open::PATH | Open::DIRECTORY | Open::NO_FOLLOW)?;
-            fs::change_directory_to(place.borrow())?;
-            // Uid 0 needs no capability to write what the kernel keeps in /proc/sys, or sysrq-trigger.
-            let access = if start.ids()?.0 == 0 { Flags::READ_ONLY } else { Flags::NONE };
-            mount_here(c"proc", Flags::NO_EXEC | access, None)
-        }
         Step::Devices => {
             let place = fs::open(start.root()?, c"dev", Open::PATH | Open::DIRECTORY | Open::NO_FOLLOW)?;
-            let devices = start.trees()?.devices.borrow();
+            let devices = start.trees()?.dev.tree.borrow();
             mount::move_to(devices, place.borrow(), c"")?;
             fs::change_directory_to(devices)
         }
-        Step::DeviceFiles => trees::device_files(),
-        // These two are relative to the /dev just entered, which is ours and has no symlinks there.
+        Step::DeviceFiles => dev::device_files(config, workload),
+        // These three are relative to the /dev just entered, which is ours and has no symlinks there.
         Step::Terminals => {
             let flags = Flags::NO_SUID | Flags::NO_EXEC;
             let options = c"newinstance,ptmxmode=666,mode=620";
@@ -94,6 +96,16 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             let flags = Flags::NO_SUID | Flags::NO_DEV | Flags::NO_EXEC;
             mount::mount(Some(c"shm"), c"shm", Some(c"tmpfs"), flags, Some(c"mode=1777,size=64m"))
         }
+        Step::MessageQueues => {
+            let flags = Flags::NO_SUID | Flags::NO_DEV | Flags::NO_EXEC;
+            match mount::mount(Some(c"mqueue"), c"mqueue", Some(c"mqueue"), flags, None) {
+                // A kernel without message queues has none to show.
+                Err(Errno::ENODEV) => Ok(()),
+                result => result,
+            }
+        }
+        Step::Proc => views::proc(start),
+        Step::Sys => views::sys(start),
         Step::Volume(index) => volume(index, start),
         Step::Pivot => {
             fs::change_directory_to(start.root()?)?;
@@ -102,7 +114,9 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             mount::pivot_root(c".", c".")?;
             mount::unmount(c".", mount::Unmount::Lazily)
         }
-        Step::Stdio => (0..).zip(start.stdio).try_for_each(|(to, from)| stdio(from, to, start)),
+        Step::Stdio => {
+            (0..).zip(start.stdio).try_for_each(|(to, from)| BorrowedFd::from_number(from).duplicate_onto(to))
+        }
         Step::ControllingTerminal => {
             // Job control is a convenience: standard input may be no terminal at all.
             let _ = process::set_controlling_terminal(BorrowedFd::STDIN);
@@ -112,10 +126,9 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
             process::set_umask(0o022);
             Ok(())
         }
-        Step::Limit(limit) => match limit.value(&workload.limits) {
-            Some(value) => process::set_limit(resource(limit), value),
-            None => Ok(()),
-        },
+        Step::FewFiles => config
+            .setting(workload, Limit::Files)
+            .map_or(Ok(()), |files| settle::set_limit(process::SELF, Limit::Files, files)),
         Step::BoundingSet => {
             credentials::keep_bounding(workload.capabilities)?;
             // Without any, an empty bounding set says all that these bits would.
@@ -152,33 +165,16 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
 }
 
 impl<'a> Start<'a> {
-    fn trees(&self) -> Result<&'a Trees, Errno> {
+    pub fn trees(&self) -> Result<&'a Trees, Errno> {
         self.trees.ok_or(Errno::EBADF)
     }
 
-    fn root(&self) -> Result<BorrowedFd<'a>, Errno> {
+    pub fn root(&self) -> Result<BorrowedFd<'a>, Errno> {
         self.trees().map(|trees| trees.root.borrow())
     }
 
-    fn ids(&self) -> Result<(u32, u32), Errno> {
+    pub fn ids(&self) -> Result<(u32, u32), Errno> {
         plan::ids(self.workload).ok_or(Errno::EINVAL)
-    }
-}
-
-/// A pipe of the log's becomes the workload's own: only then may it be opened
-/// again, as /dev/stdout. Devices stay as they are.
-fn stdio(from: i32, to: i32, start: &Start) -> Result<(), Errno> {
-    let from = BorrowedFd::from_number(from);
-    from.duplicate_onto(to)?;
-    match plan::ids(start.workload) {
-        Some((uid, gid)) if fs::stat(from, c"", fs::Follow::No)?.is_pipe() => {
-            match fs::change_owner(from, uid, gid) {
-                // Somebody else's pipe, in a user namespace: it can be used, but not be opened again.
-                Err(Errno::EPERM | Errno::EINVAL) => Ok(()),
-                result => result,
-            }
-        }
-        _ => Ok(()),
     }
 }
 
@@ -204,16 +200,6 @@ fn volume(index: u16, start: &Start) -> Result<(), Errno> {
             fs::change_directory_to(place.borrow())?;
             mount_here(c"tmpfs", Flags::NO_EXEC, options.as_c_str())
         }
-    }
-}
-
-fn resource(limit: plan::Rlimit) -> Resource {
-    match limit {
-        plan::Rlimit::Files => Resource::Files,
-        plan::Rlimit::Core => Resource::Core,
-        plan::Rlimit::Stack => Resource::Stack,
-        plan::Rlimit::LockedMemory => Resource::LockedMemory,
-        plan::Rlimit::FileSize => Resource::FileSize,
     }
 }
 

@@ -6,9 +6,8 @@
 //! it is printed, and then says what corm was doing, to what, what the kernel
 //! answered and, where it is known, what to do about it.
 
-use super::plan::{self, Rlimit, Step};
-use crate::cgroup;
-use crate::config::{Config, Root, VolumeSource, Workload, WorkloadId};
+use super::plan::Step;
+use crate::config::{Config, Limit, Root, VolumeSource, Workload, WorkloadId};
 use crate::pack::{self, Packed};
 use crate::sys::Errno;
 use crate::text::{self, Show, Sink};
@@ -48,9 +47,15 @@ operations! {
     Program "use \x01 as its program"
     VolumeSource "use \x01 as a volume"
     Devices "make its /dev"
+    Device "give it the device \x01"
+    DeviceGuard "keep it from devices it was not given"
+    Sys "use the machine's /sys as its own"
     Descriptors "open what its start needs"
     Clone "make its process in its namespaces and cgroup"
+    Users "map the ids of its user namespace"
+    VolumeUsers "make \x01 a volume it may write to"
     // The child's half.
+    Wait "wait for corm"
     Session "begin its session"
     CgroupNamespace "make its cgroup namespace"
     Hostname "set its hostname to \x01"
@@ -62,10 +67,11 @@ operations! {
     Dev "mount /dev in \x03"
     DevPts "mount its /dev/pts"
     DevShm "mount its /dev/shm"
+    DevMqueue "mount its /dev/mqueue"
+    SysMount "mount /sys in \x03"
     Volume "mount a volume on \x02"
     Pivot "make \x03 its /"
     Stdio "set up its stdin, stdout and stderr"
-    Rlimit "set its limit \x01"
     Rights "set its capabilities"
     User "give it its user and group"
     Keyring "give it a keyring"
@@ -86,16 +92,25 @@ macro_rules! remedies {
 }
 
 remedies! {
-    Limit ENOENT "this machine has no such cgroup controller"
+    Limit ENOENT "this machine has no such cgroup controller, or its device is not there"
+    Limit ENODEV "it is not on a disk"
+    Limit EPERM "this takes a right that corm does not have here"
     Limit EINVAL "the kernel does not take this value"
     Limit ERANGE "the kernel does not take this value"
     Root ELOOP "no part of the path may be a symlink, which a workload could have put there"
     VolumeSource ELOOP "no part of the path may be a symlink, which a workload could have put there"
     Network EOPNOTSUPP "only PID 1 has bridges and interfaces to give: set its network.mode"
+    Device EEXIST "every workload has this one"
+    Device ENODEV "it is no device"
+    Device EPERM "in a user namespace whoever may read it may write it"
+    DeviceGuard EINVAL "this kernel has no device programs (CONFIG_CGROUP_BPF)"
+    DeviceGuard ENOSYS "this kernel has no device programs (CONFIG_CGROUP_BPF)"
     Clone EAGAIN "its pids limit is reached"
+    Clone EINVAL "this kernel lacks one of the namespaces"
     Clone ENOSPC "a limit in /proc/sys/user is reached"
     Clone EBUSY "its cgroup has cgroups of its own below it"
     Clone ENOSYS "corm needs Linux 5.15"
+    VolumeUsers EINVAL "its filesystem cannot map ids: give the directory to the ids that `corm check` shows, use another filesystem, or name its `user`"
     AttachRoot ENOTDIR "it must be a directory"
     Proc ENOENT "create the directories proc and dev there"
     Proc ENOTDIR "it must be a directory there, not a symlink"
@@ -103,6 +118,7 @@ remedies! {
     Dev ENOENT "create the directories proc and dev there"
     Dev ENOTDIR "it must be a directory there, not a symlink"
     Dev ELOOP "it must be a directory there, not a symlink"
+    SysMount ENOTDIR "it must be a directory there, not a symlink"
     DevPts ENODEV "this kernel has no devpts"
     DevShm ENODEV "this kernel has no tmpfs"
     Volume ENOENT "its root is read-only, so create the directory in it beforehand"
@@ -204,19 +220,25 @@ fn named(root: &CStr) -> &CStr {
 
 impl<'c> Shown<'c> {
     /// What it was done to.
-    fn object(&self) -> &'c CStr {
+    fn object(&self) -> &'c [u8] {
         let (config, index) = (self.config, usize::from(self.failure.index));
-        let Some(workload) = self.workload else { return c"?" };
+        let Some(workload) = self.workload else { return b"?" };
         let volume = config.volumes(workload.volumes).get(index);
-        match (self.failure.what, volume.map(|volume| volume.source)) {
+        let name = match (self.failure.what, volume.map(|volume| volume.source)) {
             (What::Volume, _) => volume.map_or(c"?", |volume| config.c_str(volume.target)),
-            (What::VolumeSource, Some(VolumeSource::Directory { source, .. })) => config.c_str(source),
-            (What::Limit, _) => cgroup::limit_name(index),
-            (What::Rlimit, _) => RLIMITS.get(index).map_or(c"?", |(_, name)| name),
+            (What::Device, _) => {
+                let device = config.words(workload.devices).get(index);
+                device.map_or(c"?", |device| config.c_str(*device))
+            }
+            (What::VolumeSource | What::VolumeUsers, Some(VolumeSource::Directory { source, .. })) => {
+                config.c_str(source)
+            }
+            (What::Limit, _) => return Limit::ALL.get(index).map_or(b"?", |limit| limit.name()),
             (What::Hostname | What::Cgroup, _) => config.c_str(workload.name),
             (What::Directory, _) => workload.directory.map_or(c"/", |path| config.c_str(path)),
             _ => command(config, workload),
-        }
+        };
+        name.to_bytes()
     }
 }
 
@@ -254,21 +276,11 @@ pub(super) fn command<'c>(config: &'c Config, workload: &Workload) -> &'c CStr {
     config.words(workload.command).first().map_or(c"", |program| config.c_str(*program))
 }
 
-static RLIMITS: [(Rlimit, &CStr); plan::Rlimit::ALL.len()] = [
-    (Rlimit::Files, c"files"),
-    (Rlimit::Core, c"core"),
-    (Rlimit::Stack, c"stack"),
-    (Rlimit::LockedMemory, c"locked-memory"),
-    (Rlimit::FileSize, c"file-size"),
-];
-
 fn what(step: Step) -> (What, u16) {
     let what = match step {
         Step::Volume(index) => return (What::Volume, index),
-        Step::Limit(limit) => {
-            let row = RLIMITS.iter().zip(0u16..).find(|((it, _), _)| *it == limit);
-            return (What::Rlimit, row.map_or(u16::MAX, |(_, index)| index));
-        }
+        Step::FewFiles => return (What::Limit, Limit::Files as u16),
+        Step::Wait => What::Wait,
         Step::Session => What::Session,
         Step::CgroupNamespace => What::CgroupNamespace,
         Step::Hostname => What::Hostname,
@@ -280,6 +292,8 @@ fn what(step: Step) -> (What, u16) {
         Step::Devices | Step::DeviceFiles => What::Dev,
         Step::Terminals => What::DevPts,
         Step::SharedMemory => What::DevShm,
+        Step::MessageQueues => What::DevMqueue,
+        Step::Sys => What::SysMount,
         Step::Pivot => What::Pivot,
         Step::Stdio | Step::ControllingTerminal | Step::Umask => What::Stdio,
         Step::NotDumpable
@@ -287,7 +301,7 @@ fn what(step: Step) -> (What, u16) {
         | Step::Capabilities
         | Step::NoNewPrivileges
         | Step::DieWithParent => What::Rights,
-        Step::Groups | Step::Gid | Step::Uid => What::User,
+        Step::NamespaceRoot | Step::Groups | Step::Gid | Step::Uid => What::User,
         Step::Keyring => What::Keyring,
         Step::CloseOnExec => What::CloseOnExec,
         Step::Directory => What::Directory,

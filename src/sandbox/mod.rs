@@ -16,17 +16,21 @@
 //! each with its reason.
 
 mod child;
+mod dev;
+pub mod device_filter;
 mod environment;
 mod failure;
 pub mod plan;
 mod rescue;
 pub mod seccomp;
+mod settle;
 mod spawn;
 #[cfg(test)]
 mod tests;
 mod trees;
+mod views;
 
+pub use dev::{DevFailure, prepare_dev};
 pub use failure::{Failure, Shown, What, is_transient};
 pub use rescue::spawn_rescue;
 pub use spawn::{ChildStdio, Conditions, Home, Launched, PlanSpace, Reported, read_report, spawn};
-pub use trees::{DevFailure, prepare_dev};

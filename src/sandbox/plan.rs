@@ -4,6 +4,8 @@
 //! descriptors; the child knows them from the config and from what the parent
 //! opened for it. The order is the point of this file:
 //!
+//! - nothing happens before the parent has mapped the ids of a user namespace, and what
+//!   is made then belongs to its uid 0, or nobody inside could own it;
 //! - what needs rights (mounts, names, limits, the terminal) comes before the
 //!   rights are given away, and nothing that needs them comes after;
 //! - the bounding set goes first (it and the securebits need CAP_SETPCAP), then
@@ -14,13 +16,17 @@
 //! - signals are let in late, so that one which comes early meets the program;
 //! - the seccomp filter is last, because the child would have to ask it too.
 
-use crate::config::{Base, Config, Limits, Network, Root, User, Workload};
+use crate::config::{Base, Config, Limit, Network, Root, User, Workload};
 use crate::limits;
 use heapless::Vec;
 
 /// One thing the child does: one to five system calls, one possible failure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
+    /// The parent has its part to do: ids, limits.
+    Wait,
+    /// Uid and gid 0 of the user namespace, which are nobody's on the machine.
+    NamespaceRoot,
     /// A session without a terminal.
     Session,
     /// Nobody of the same user looks in while descriptors of the machine are open.
@@ -36,8 +42,6 @@ pub enum Step {
     Root,
     /// `scratch`: the program's file is attached where the command names it.
     Program,
-    /// A new /proc.
-    Proc,
     /// The minimal /dev is attached.
     Devices,
     /// In a user namespace nobody makes device files: the machine's are mounted there.
@@ -46,6 +50,12 @@ pub enum Step {
     Terminals,
     /// /dev/shm.
     SharedMemory,
+    /// /dev/mqueue.
+    MessageQueues,
+    /// A new /proc, and what of it is not to be seen.
+    Proc,
+    /// The same of /sys.
+    Sys,
     /// Volume of this number in the config is mounted.
     Volume(u16),
     /// The attached root becomes `/`, and the machine's is gone.
@@ -55,7 +65,8 @@ pub enum Step {
     /// Standard input becomes the controlling terminal, where it is one.
     ControllingTerminal,
     Umask,
-    Limit(Rlimit),
+    /// Open files, if they are to be fewer than the steps before this take.
+    FewFiles,
     /// What no execve(2) can give back; and what is kept outlives the change of user.
     BoundingSet,
     Groups,
@@ -77,36 +88,15 @@ pub enum Step {
     Execute,
 }
 
-/// The limits of setrlimit(2) that a config can name.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Rlimit {
-    Files,
-    Core,
-    Stack,
-    LockedMemory,
-    FileSize,
-}
-
-impl Rlimit {
-    pub const ALL: [Rlimit; 5] =
-        [Rlimit::Files, Rlimit::Core, Rlimit::Stack, Rlimit::LockedMemory, Rlimit::FileSize];
-
-    /// What the config says about it; `None`: as the machine has it.
-    pub fn value(self, limits: &Limits) -> Option<u64> {
-        match self {
-            Rlimit::Files => limits.files.map(u64::from),
-            Rlimit::Core => limits.core,
-            Rlimit::Stack => limits.stack,
-            Rlimit::LockedMemory => limits.locked_memory,
-            Rlimit::FileSize => limits.file_size,
-        }
-    }
-}
+/// Until [`Step::FewFiles`] the child may open as many as this.
+pub const FILES: u64 = 256;
 
 /// New namespaces that the child is born into. The cgroup namespace is not
 /// among them: clone3(2) would root it in the parent's cgroup, so it is a step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Namespaces {
+    /// Users, and with them the rights in all the others.
+    pub users: bool,
     /// Mounts, hostname and System V IPC: all or none.
     pub own_view: bool,
     pub pid: bool,
@@ -138,6 +128,7 @@ pub struct Circumstances {
 pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) -> Option<Plan> {
     let walls = !workload.privileged;
     let namespaces = Namespaces {
+        users: range(workload).is_some(),
         own_view: walls,
         pid: walls && !workload.host_pid,
         network: walls && workload.network == Network::None,
@@ -146,7 +137,9 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
     let mut add = |wanted: bool, step: Step| !wanted || steps.push(step).is_ok();
     let ids = ids(workload);
 
-    let mut fits = add(true, Step::Session)
+    let mut fits = add(true, Step::Wait)
+        && add(namespaces.users, Step::NamespaceRoot)
+        && add(true, Step::Session)
         && add(walls && ids.is_some_and(|(uid, _)| uid == 0), Step::NotDumpable)
         && add(walls && circumstances.cgroup, Step::CgroupNamespace)
         && add(namespaces.own_view, Step::Hostname)
@@ -154,11 +147,14 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         && add(walls, Step::PrivateMounts)
         && add(walls, Step::Root)
         && add(walls && workload.root == Root::Scratch, Step::Program)
-        && add(walls, Step::Proc)
         && add(walls, Step::Devices)
         && add(walls && circumstances.device_files, Step::DeviceFiles)
         && add(walls, Step::Terminals)
-        && add(walls, Step::SharedMemory);
+        && add(walls, Step::SharedMemory)
+        && add(walls, Step::MessageQueues)
+        // What is masked there, is with /dev/null.
+        && add(walls, Step::Proc)
+        && add(walls, Step::Sys);
     let mut last = None;
     while let Some(next) = next_volume(config, workload, last).filter(|_| walls && fits) {
         fits = next.index < limits::WORKLOAD_VOLUMES as u16 && add(true, Step::Volume(next.index));
@@ -168,11 +164,8 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         && add(walls, Step::Pivot)
         && add(true, Step::Stdio)
         && add(circumstances.terminal, Step::ControllingTerminal)
-        && add(true, Step::Umask);
-    for limit in Rlimit::ALL {
-        fits = fits && add(limit.value(&workload.limits).is_some(), Step::Limit(limit));
-    }
-    fits = fits
+        && add(true, Step::Umask)
+        && add(config.setting(workload, Limit::Files).is_some_and(|files| files < FILES), Step::FewFiles)
         && add(walls, Step::BoundingSet)
         && add(ids.is_some() && !circumstances.keeps_groups, Step::Groups)
         && add(ids.is_some(), Step::Gid)
@@ -191,13 +184,31 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
     fits.then_some(Plan { namespaces, steps })
 }
 
-/// The uid and gid a workload runs as; `None`: it stays who the parent is. A
-/// privileged workload is the machine's root unless the config names ids.
+/// Who an `auto` workload is inside of its user namespace: an ordinary user, whom images
+/// know as "nonroot", and whose id no person and no service of a distribution has.
+pub const NONROOT: u32 = 65_532;
+
+/// The uid and gid a workload runs as, as its own user namespace numbers them; `None`: it
+/// stays who the parent is. A privileged workload is the machine's root unless the config
+/// names ids.
 pub fn ids(workload: &Workload) -> Option<(u32, u32)> {
+    if range(workload).is_some() { Some((NONROOT, NONROOT)) } else { machine_ids(workload) }
+}
+
+/// The same, as the machine numbers them.
+pub fn machine_ids(workload: &Workload) -> Option<(u32, u32)> {
     match workload.user {
         User::Ids { uid: 0, gid: 0 } | User::Auto { .. } if workload.privileged => None,
         User::Ids { uid, gid } => Some((uid, gid)),
-        User::Auto { first } => Some((first, first)),
+        User::Auto { first } => Some((first.saturating_add(NONROOT), first.saturating_add(NONROOT))),
+    }
+}
+
+/// The machine's id that 0 is in the workload's own user namespace; `None`: it has none.
+pub fn range(workload: &Workload) -> Option<u32> {
+    match workload.user {
+        User::Auto { first } if !workload.privileged && !workload.host_users => Some(first),
+        _ => None,
     }
 }
 

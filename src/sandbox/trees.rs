@@ -6,25 +6,27 @@
 //! Each is read-only, nosuid and nodev as far as it will be before the child
 //! exists: there is no moment at which a workload could have had more.
 
+use super::dev::Dev;
 use super::failure::{self, Failure, What};
-use crate::config::{Config, Root, Volume, VolumeSource, Workload};
+use super::views;
+use crate::config::{Config, Network, Root, Volume, VolumeSource, Workload};
 use crate::limits;
-use crate::put;
 use crate::sys::fs::{self, NodeKind, Open};
 use crate::sys::mount::{self, Attributes, Depth};
-use crate::sys::{BorrowedFd, Errno, OwnedFd, process};
-use crate::text::{Show, Sink, Text};
+use crate::sys::{BorrowedFd, Errno, OwnedFd};
+use crate::text::{Sink, Text};
 use core::ffi::CStr;
-use core::sync::atomic::{AtomicI32, Ordering};
 use heapless::Vec;
 
 pub struct Trees {
     pub root: OwnedFd,
     /// `scratch`: the program's file.
     pub program: Option<OwnedFd>,
-    pub devices: OwnedFd,
-    /// ... which has no device files in it yet.
-    pub lacks_device_files: bool,
+    pub dev: Dev,
+    /// With the machine's processes: a /proc that shows them.
+    pub proc: Option<OwnedFd>,
+    /// With the machine's network: the machine's /sys, which shows that network.
+    pub sys: Option<OwnedFd>,
     /// Directory volumes, by their index.
     pub volumes: Vec<(u16, OwnedFd), { limits::WORKLOAD_VOLUMES }>,
 }
@@ -49,9 +51,18 @@ impl Trees {
                 (root, Some(program))
             }
         };
-        let devices = devices().map_err(fail(What::Devices))?;
-        let lacks_device_files = lacks_device_files(devices.borrow()).map_err(fail(What::Devices))?;
-        let mut trees = Trees { root, program, devices, lacks_device_files, volumes: Vec::new() };
+        let sys = match workload.network {
+            Network::None => None,
+            Network::Host => machine_sys().map_err(fail(What::Sys))?,
+            // The caller is in its namespace.
+            Network::Bridge | Network::Macvlan | Network::Ipvlan | Network::Moved => {
+                Some(views::make_sys().map_err(fail(What::Sys))?)
+            }
+        };
+        let proc = workload.host_pid.then(|| machine_proc(workload));
+        let proc = proc.transpose().map_err(fail(What::Proc))?;
+        let dev = Dev::open(config, workload)?;
+        let mut trees = Trees { root, program, dev, proc, sys, volumes: Vec::new() };
         for (volume, index) in volumes.iter().zip(0u16..) {
             let VolumeSource::Directory { source, writable } = volume.source else { continue };
             let access = if writable { Attributes::NONE } else { Attributes::READ_ONLY };
@@ -73,7 +84,29 @@ impl Trees {
 /// No part of the path may be a symlink: it could lie in a volume that another
 /// workload writes to, and lead anywhere. So `path` is the only name it can have.
 fn directory(path: &CStr, more: Attributes) -> Result<OwnedFd, Errno> {
-    let mut depth = if path == c"/" { Depth::This } else { Depth::All };
+    view(path, if path == c"/" { Depth::This } else { Depth::All }, more)
+}
+
+/// A /proc of the machine's processes, which only the machine's root may make; to
+/// others they are shown as they see them themselves.
+fn machine_proc(workload: &Workload) -> Result<OwnedFd, Errno> {
+    match views::make_proc(workload) {
+        Err(Errno::EPERM) => directory(c"/proc", Attributes::NO_EXEC | Attributes::READ_ONLY),
+        tree => tree,
+    }
+}
+
+/// The machine's own filesystem on /sys, without those mounted in it: a sysfs shows
+/// the network namespace that it was made in, and no other can be made for this one
+/// by a workload that has its own user namespace.
+fn machine_sys() -> Result<Option<OwnedFd>, Errno> {
+    match view(c"/sys", Depth::This, Attributes::READ_ONLY | Attributes::NO_EXEC) {
+        Err(Errno::ENOENT) => Ok(None),
+        tree => tree.map(Some),
+    }
+}
+
+fn view(path: &CStr, mut depth: Depth, more: Attributes) -> Result<OwnedFd, Errno> {
     let place = fs::open_without_links(path, Open::PATH | Open::DIRECTORY)?;
     let tree = match mount::clone_tree(place.borrow(), c"", depth) {
         // In a user namespace the machine's mounts come together or not at all.
@@ -99,9 +132,20 @@ fn program(path: &CStr) -> Result<OwnedFd, Errno> {
 }
 
 /// An empty filesystem in memory, unattached.
-fn memory(mode: &CStr, attributes: Attributes) -> Result<OwnedFd, Errno> {
-    let filesystem = mount::open_filesystem(c"tmpfs")?;
-    mount::configure(filesystem.borrow(), c"mode", Some(mode))?;
+pub(super) fn memory(mode: &CStr, attributes: Attributes) -> Result<OwnedFd, Errno> {
+    make(c"tmpfs", Some((c"mode", mode)), attributes)
+}
+
+/// A new filesystem, unattached.
+pub(super) fn make(
+    kind: &CStr,
+    option: Option<(&CStr, &CStr)>,
+    attributes: Attributes,
+) -> Result<OwnedFd, Errno> {
+    let filesystem = mount::open_filesystem(kind)?;
+    if let Some((key, value)) = option {
+        mount::configure(filesystem.borrow(), key, Some(value))?;
+    }
     mount::create_mount(filesystem.borrow(), attributes)
 }
 
@@ -110,8 +154,9 @@ fn memory(mode: &CStr, attributes: Attributes) -> Result<OwnedFd, Errno> {
 fn scratch(config: &Config, command: &CStr, volumes: &[Volume]) -> Result<OwnedFd, Errno> {
     let tree = memory(c"755", tame())?;
     let root = tree.borrow();
-    fs::make_directory(root, c"proc", 0o555)?;
-    fs::make_directory(root, c"dev", 0o755)?;
+    for name in [c"proc", c"sys", c"dev"] {
+        fs::make_directory(root, name, 0o755)?;
+    }
     make_parents(root, command)?;
     fs::make_node(root, relative(command), NodeKind::Regular, 0o755)?;
     for volume in volumes {
@@ -124,7 +169,7 @@ fn scratch(config: &Config, command: &CStr, volumes: &[Volume]) -> Result<OwnedF
 }
 
 /// A path without its leading slashes, for calls relative to a root.
-fn relative(path: &CStr) -> &CStr {
+pub(super) fn relative(path: &CStr) -> &CStr {
     let bytes = path.to_bytes_with_nul();
     let start = bytes.iter().take_while(|byte| **byte == b'/').count();
     bytes.get(start..).and_then(|rest| CStr::from_bytes_with_nul(rest).ok()).unwrap_or(c"")
@@ -133,7 +178,7 @@ fn relative(path: &CStr) -> &CStr {
 /// Makes the directories that lead to `path`, one component at a time. `root` is
 /// ours alone and has no symlinks, and nothing is above a detached mount for
 /// `..` to lead to.
-fn make_parents(root: BorrowedFd, path: &CStr) -> Result<(), Errno> {
+pub(super) fn make_parents(root: BorrowedFd, path: &CStr) -> Result<(), Errno> {
     let mut prefix = Text::<{ limits::PATH }>::new();
     for byte in relative(path).to_bytes() {
         if *byte == b'/' {
@@ -144,121 +189,9 @@ fn make_parents(root: BorrowedFd, path: &CStr) -> Result<(), Errno> {
     Ok(())
 }
 
-fn make_if_missing(root: BorrowedFd, path: &CStr) -> Result<(), Errno> {
+pub(super) fn make_if_missing(root: BorrowedFd, path: &CStr) -> Result<(), Errno> {
     match fs::make_directory(root, path, 0o755) {
         Err(Errno::EEXIST) => Ok(()),
         result => result,
     }
-}
-
-/// Devices that give nothing away: name, major, minor (the kernel's devices.txt).
-static DEVICES: [(&CStr, u32, u32); 6] = [
-    (c"null", 1, 3),
-    (c"zero", 1, 5),
-    (c"full", 1, 7),
-    (c"random", 1, 8),
-    (c"urandom", 1, 9),
-    (c"tty", 5, 0),
-];
-
-static LINKS: [(&CStr, &CStr); 5] = [
-    (c"fd", c"/proc/self/fd"),
-    (c"stdin", c"/proc/self/fd/0"),
-    (c"stdout", c"/proc/self/fd/1"),
-    (c"stderr", c"/proc/self/fd/2"),
-    (c"ptmx", c"pts/ptmx"),
-];
-
-static PLACES: [&CStr; 3] = [c"pts", c"shm", c"mqueue"];
-
-/// Where a prepared /dev is mounted. /run/corm is made at boot, for root alone.
-const KEPT_PATH: &CStr = c"/run/corm/dev";
-const NONE: i32 = -1;
-/// The descriptor of that mount, as a number: there is one thread.
-static KEPT: AtomicI32 = AtomicI32::new(NONE);
-
-/// Makes the workloads' /dev once, so that each of theirs is one system call. It
-/// is kept mounted on /run/corm/dev, since a tree must be mounted in this
-/// namespace to be cloned (before Linux 6.15). Without it each start makes its
-/// own, by some twenty calls.
-pub fn prepare_dev() -> Result<(), DevFailure> {
-    keep_dev().map_err(DevFailure)
-}
-
-/// Not fatal, but worth a line.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct DevFailure(Errno);
-
-impl Show for DevFailure {
-    fn show(&self, out: &mut dyn Sink) {
-        put!(*out, "cannot prepare the workloads' /dev on ", KEPT_PATH, ": ", self.0);
-    }
-}
-
-fn keep_dev() -> Result<(), Errno> {
-    let tree = minimal_dev()?;
-    make_if_missing(BorrowedFd::CWD, KEPT_PATH)?;
-    mount::move_to(tree.borrow(), BorrowedFd::CWD, KEPT_PATH)?;
-    let old = KEPT.swap(tree.into_number(), Ordering::Relaxed);
-    if old != NONE {
-        drop(OwnedFd::from_number(old));
-    }
-    Ok(())
-}
-
-fn devices() -> Result<OwnedFd, Errno> {
-    match KEPT.load(Ordering::Relaxed) {
-        NONE => minimal_dev(),
-        kept => mount::clone_tree(BorrowedFd::from_number(kept), c"", Depth::This),
-    }
-}
-
-/// The /dev every workload sees, read-only and without anything executable.
-fn minimal_dev() -> Result<OwnedFd, Errno> {
-    let attributes = Attributes::NO_SUID | Attributes::NO_EXEC;
-    let tree = memory(c"755", attributes)?;
-    let old_mask = process::set_umask(0);
-    let result = fill(tree.borrow());
-    process::set_umask(old_mask);
-    result?;
-    mount::isolate(tree.borrow(), Depth::This, attributes | Attributes::READ_ONLY)?;
-    Ok(tree)
-}
-
-/// Whether the files in this /dev are no devices, since none could be made.
-fn lacks_device_files(dev: BorrowedFd) -> Result<bool, Errno> {
-    Ok(fs::stat(dev, c"null", fs::Follow::No)?.is_regular())
-}
-
-/// Mounts the machine's device files on those of the current directory.
-pub(super) fn device_files() -> Result<(), Errno> {
-    for (name, ..) in DEVICES {
-        let mut path = Text::<{ limits::PATH }>::new();
-        put!(path, "/dev/", name);
-        let path = path.as_c_str().ok_or(Errno::ENAMETOOLONG)?;
-        let file = mount::clone_tree(BorrowedFd::CWD, path, Depth::This)?;
-        if !fs::stat(file.borrow(), c"", fs::Follow::No)?.is_character_device() {
-            return Err(Errno::ENODEV);
-        }
-        mount::isolate(file.borrow(), Depth::This, Attributes::NO_SUID | Attributes::NO_EXEC)?;
-        mount::move_to(file.borrow(), BorrowedFd::CWD, name)?;
-    }
-    Ok(())
-}
-
-fn fill(dev: BorrowedFd) -> Result<(), Errno> {
-    for (name, major, minor) in DEVICES {
-        match fs::make_node(dev, name, NodeKind::Character { major, minor }, 0o666) {
-            // For [`device_files`] to mount on.
-            Err(Errno::EPERM) => fs::make_node(dev, name, NodeKind::Regular, 0o666)?,
-            made => made?,
-        }
-    }
-    for (name, target) in LINKS {
-        fs::make_symlink(target, dev, name)?;
-    }
-    for name in PLACES {
-        fs::make_directory(dev, name, 0o755)?;
-    }
-    Ok(())
 }

@@ -207,7 +207,9 @@ impl Supervisor {
     fn is_too_late(&self, event: UnitEvent) -> bool {
         match event {
             UnitEvent::Start | UnitEvent::Restart => true,
-            UnitEvent::Stop => self.phase != Phase::Rescue,
+            UnitEvent::Stop | UnitEvent::Kill | UnitEvent::Pause | UnitEvent::Resume => {
+                self.phase != Phase::Rescue
+            }
             UnitEvent::Launched { .. }
             | UnitEvent::LaunchFailed(_)
             | UnitEvent::Executed
@@ -351,8 +353,15 @@ impl Supervisor {
             Note::None => {}
             note => return Some(Action::Report(Report::Unit(id, note))),
         }
+        // What is frozen neither reads a signal nor starts.
+        if unit.frozen && !matches!(unit.effect, Effect::Nothing | Effect::Freeze) {
+            unit.frozen = false;
+            return Some(Action::Freeze { id, frozen: false });
+        }
         match replace(&mut unit.effect, Effect::Nothing) {
             Effect::Nothing => None,
+            Effect::Freeze => Some(Action::Freeze { id, frozen: true }),
+            Effect::Thaw => Some(Action::Freeze { id, frozen: false }),
             Effect::Signal => {
                 let (pid, signal) = (unit.pid()?, specs.spec(id)?.stop.signal);
                 Some(Action::Signal { id, pid, signal })

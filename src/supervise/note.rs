@@ -46,6 +46,8 @@ pub enum Note {
     Failed,
     /// It was stopped.
     Stopped,
+    Paused,
+    Resumed,
     /// The child has not come to its execve in this time.
     SlowStart {
         waited: u32,
@@ -93,7 +95,7 @@ pub enum Because {
 impl Note {
     pub fn level(self) -> Level {
         match self {
-            Note::None | Note::Running { .. } | Note::Stopped => Level::Info,
+            Note::None | Note::Running { .. } | Note::Stopped | Note::Paused | Note::Resumed => Level::Info,
             Note::Done { exit } if !exit.is_failure() => Level::Info,
             Note::Restarting { exit, .. } if !exit.is_failure() => Level::Info,
             Note::Restarting { .. } | Note::Retrying { .. } | Note::Done { .. } => Level::Warn,
@@ -158,6 +160,8 @@ impl Show for Note {
             Note::Done { exit } => exit.show(out),
             Note::Failed => put!(*out, "cannot start, given up"),
             Note::Stopped => put!(*out, "stopped"),
+            Note::Paused => put!(*out, "paused"),
+            Note::Resumed => put!(*out, "goes on"),
             Note::SlowStart { waited } => {
                 put!(*out, "not started after ", millis(waited), ", killing it");
             }

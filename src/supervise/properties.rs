@@ -126,7 +126,14 @@ fn end() -> impl Strategy<Value = End> {
 
 /// What people may say at any time.
 fn wish() -> impl Strategy<Value = Event> {
-    let operator = prop_oneof![Just(UnitEvent::Start), Just(UnitEvent::Stop), Just(UnitEvent::Restart)];
+    let operator = prop_oneof![
+        Just(UnitEvent::Start),
+        Just(UnitEvent::Stop),
+        Just(UnitEvent::Restart),
+        Just(UnitEvent::Kill),
+        Just(UnitEvent::Pause),
+        Just(UnitEvent::Resume),
+    ];
     prop_oneof![
         12 => (0..8u16, operator).prop_map(|(id, wish)| Event::Unit(WorkloadId(id), wish)),
         2 => end().prop_map(Event::Shutdown),
@@ -150,6 +157,9 @@ fn garbage() -> impl Strategy<Value = Event> {
         1 => Just(UnitEvent::Start),
         1 => Just(UnitEvent::Stop),
         1 => Just(UnitEvent::Restart),
+        1 => Just(UnitEvent::Kill),
+        1 => Just(UnitEvent::Pause),
+        1 => Just(UnitEvent::Resume),
     ];
     let id = prop_oneof![20 => 0..8u16, 1 => any::<u16>()];
     prop_oneof![
@@ -196,7 +206,10 @@ proptest! {
         let count = drafts.len();
         let mut supervisor = Box::new(Supervisor::EMPTY);
         let check = |action: Action| match action {
-            Action::Launch(id) | Action::KillGroup(id) | Action::Signal { id, .. } => {
+            Action::Launch(id)
+            | Action::KillGroup(id)
+            | Action::Freeze { id, .. }
+            | Action::Signal { id, .. } => {
                 assert!(id.index() < count, "{action:?}");
             }
             Action::Report(_) | Action::EnterRescue | Action::Finish { .. } => {}

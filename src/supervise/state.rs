@@ -158,6 +158,8 @@ pub enum Stage {
 pub enum Why {
     /// A shutdown or an operator.
     Order,
+    /// It ends by itself, or as if: its restart policy decides.
+    Itself,
     /// Its setup failed.
     Unable(Unable),
 }

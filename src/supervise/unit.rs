@@ -21,6 +21,8 @@ pub(super) enum Effect {
     Launch,
     Signal,
     Kill,
+    Freeze,
+    Thaw,
 }
 
 /// What the supervisor may do to a unit.
@@ -61,6 +63,8 @@ pub struct Unit {
     pub(super) effect: Effect,
     /// An operator wants it down.
     unwanted: bool,
+    /// Its cgroup was frozen, and nobody has thawed it.
+    pub(super) frozen: bool,
     /// It has entered a state, perhaps the same one again, since this was last false.
     pub(super) entered: bool,
 }
@@ -76,6 +80,7 @@ impl Unit {
         streak: 0,
         effect: Effect::Nothing,
         unwanted: false,
+        frozen: false,
         entered: false,
     };
 
@@ -91,6 +96,11 @@ impl Unit {
     /// Restarts in a row: since it last ran for as long as `backoff.reset`.
     pub fn restarts_in_a_row(&self) -> u16 {
         self.streak
+    }
+
+    /// It runs, and an operator had it stand still.
+    pub fn is_paused(&self) -> bool {
+        self.frozen && matches!(self.state, State::Running { .. })
     }
 
     /// Its main process, if it has one.
@@ -132,14 +142,14 @@ impl Unit {
                 E::Stop => self.stay_down(),
                 E::Launched { pid } => self.adopt(pid, now),
                 E::LaunchFailed(_) | E::Executed | E::SetupFailed(_) => {}
-                E::Exited { .. } | E::GroupEmpty | E::Deaf => {}
+                E::Exited { .. } | E::GroupEmpty | E::Deaf | E::Kill | E::Pause | E::Resume => {}
             },
             State::Masked => match event {
                 E::Launched { pid } => {
                     self.unwanted = true;
                     self.adopt(pid, now);
                 }
-                E::Start | E::Stop | E::Restart => {}
+                E::Start | E::Stop | E::Restart | E::Kill | E::Pause | E::Resume => {}
                 E::LaunchFailed(_) | E::Executed | E::SetupFailed(_) => {}
                 E::Exited { .. } | E::GroupEmpty | E::Deaf => {}
             },
@@ -152,6 +162,7 @@ impl Unit {
                 E::Start | E::Restart => self.unwanted = false,
                 E::Stop => self.unwanted = true,
                 E::Executed | E::SetupFailed(_) | E::Exited { .. } | E::GroupEmpty | E::Deaf => {}
+                E::Kill | E::Pause | E::Resume => {}
             },
             State::Starting { pid, .. } => match event {
                 E::Executed => {
@@ -172,11 +183,16 @@ impl Unit {
                     self.order_down(context);
                 }
                 E::Start | E::Restart => self.unwanted = false,
+                E::Kill => {
+                    self.ran = 0;
+                    self.kill(pid, Why::Itself, Note::None, now);
+                }
                 E::Launched { .. } | E::LaunchFailed(_) | E::GroupEmpty | E::Deaf => {}
+                E::Pause | E::Resume => {}
             },
-            State::Running { since, .. } => match event {
+            State::Running { pid, since } => match event {
                 E::Exited { exit, others } => {
-                    self.ran = u32::try_from(now.saturating_sub(since)).unwrap_or(u32::MAX);
+                    self.ran = ran(since, now);
                     self.end(Ended::Exit(exit), others, Stage::Asked, context);
                 }
                 E::Stop => {
@@ -187,6 +203,12 @@ impl Unit {
                     self.streak = 0;
                     self.order_down(context);
                 }
+                E::Kill => {
+                    self.ran = ran(since, now);
+                    self.kill(pid, Why::Itself, Note::None, now);
+                }
+                E::Pause => self.freeze(true),
+                E::Resume => self.freeze(false),
                 E::Start => {}
                 E::Launched { .. } | E::LaunchFailed(_) | E::Executed => {}
                 E::SetupFailed(_) | E::GroupEmpty | E::Deaf => {}
@@ -195,18 +217,19 @@ impl Unit {
                 E::Exited { exit, others } => {
                     let ended = match why {
                         Why::Order => Ended::Order(exit),
+                        Why::Itself => Ended::Exit(exit),
                         Why::Unable(unable) => Ended::Unable(unable),
                     };
                     self.end(ended, others, stage, context);
                 }
-                E::Deaf => match stage {
+                E::Deaf | E::Kill => match stage {
                     Stage::Asked => self.kill(pid, why, Note::None, now),
                     Stage::Killed | Stage::Stuck => {}
                 },
                 E::Start | E::Restart => self.unwanted = false,
                 E::Stop => self.unwanted = true,
                 E::Launched { .. } | E::LaunchFailed(_) | E::Executed => {}
-                E::SetupFailed(_) | E::GroupEmpty => {}
+                E::SetupFailed(_) | E::GroupEmpty | E::Pause | E::Resume => {}
             },
             State::Emptying { ended, .. } => match event {
                 E::GroupEmpty => self.settle(ended, context),
@@ -214,13 +237,14 @@ impl Unit {
                 E::Stop => self.unwanted = true,
                 E::Launched { .. } | E::LaunchFailed(_) | E::Executed => {}
                 E::SetupFailed(_) | E::Exited { .. } | E::Deaf => {}
+                E::Kill | E::Pause | E::Resume => {}
             },
             State::Backoff { .. } => match event {
                 E::Start | E::Restart => self.start_over(),
                 E::Stop => self.stay_down(),
                 E::Launched { pid } => self.adopt(pid, now),
                 E::LaunchFailed(_) | E::Executed | E::SetupFailed(_) => {}
-                E::Exited { .. } | E::GroupEmpty | E::Deaf => {}
+                E::Exited { .. } | E::GroupEmpty | E::Deaf | E::Kill | E::Pause | E::Resume => {}
             },
             State::Done { .. } | State::Failed { .. } | State::Stopped { .. } => match event {
                 E::Start | E::Restart => self.start_over(),
@@ -228,7 +252,7 @@ impl Unit {
                     self.unwanted = true;
                     self.adopt(pid, now);
                 }
-                E::Stop => {}
+                E::Stop | E::Kill | E::Pause | E::Resume => {}
                 E::LaunchFailed(_) | E::Executed | E::SetupFailed(_) => {}
                 E::Exited { .. } | E::GroupEmpty | E::Deaf => {}
             },
@@ -407,12 +431,25 @@ impl Unit {
         (self.streak, delay)
     }
 
+    /// Once is enough, and a thaw before the freeze was handed out takes it back.
+    fn freeze(&mut self, frozen: bool) {
+        if self.frozen != frozen {
+            self.frozen = frozen;
+            (self.effect, self.note) =
+                if frozen { (Effect::Freeze, Note::Paused) } else { (Effect::Thaw, Note::Resumed) };
+        }
+    }
+
     fn enter(&mut self, state: State, effect: Effect, note: Note) {
         self.state = state;
         self.effect = effect;
         self.note = note;
         self.entered = true;
     }
+}
+
+fn ran(since: Millis, now: Millis) -> u32 {
+    u32::try_from(now.saturating_sub(since)).unwrap_or(u32::MAX)
 }
 
 const STUCK: Note = Note::Stuck { waited: KILL_PATIENCE as u32 };

@@ -100,6 +100,12 @@ pub enum UnitEvent {
     Stop,
     /// An operator wants it to stop and to run again.
     Restart,
+    /// An operator wants all of it killed at once; what follows is its policy's business.
+    Kill,
+    /// An operator wants it to stand still.
+    Pause,
+    /// An operator wants it to go on.
+    Resume,
 }
 
 /// Something the edge is to do now, in this order, before it asks for the next.
@@ -112,6 +118,8 @@ pub enum Action {
     Signal { id: WorkloadId, pid: u32, signal: u8 },
     /// Kill everything in its cgroup (`cgroup.kill`), the main process with it.
     KillGroup(WorkloadId),
+    /// Freeze or thaw its cgroup (`cgroup.freeze`).
+    Freeze { id: WorkloadId, frozen: bool },
     /// A line for a person.
     Report(Report),
     /// Run the rescue program; no workload is started any more.

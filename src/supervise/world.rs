@@ -62,7 +62,17 @@ struct Main {
     deaf: bool,
     /// The supervisor was told, or has decided, to bring it down.
     ordered: bool,
+    /// An operator wants it killed.
+    slain: Option<Millis>,
+    /// An operator wants it to stand still.
+    pausing: bool,
     behaviour: Behaviour,
+}
+
+impl Main {
+    fn runs(&self) -> bool {
+        self.executed.is_some() && !self.ordered && self.slain.is_none()
+    }
 }
 
 /// What is to be done when the last process is gone.
@@ -80,6 +90,7 @@ struct Slot {
     /// Processes the main process left: (its pid, how it ended, when they die).
     others: Option<(u32, How, Option<Millis>)>,
     killed: Option<Millis>,
+    frozen: bool,
     masked: bool,
     wanted: bool,
     /// It has ended and stays so.
@@ -115,6 +126,7 @@ impl World {
                 main: None,
                 others: None,
                 killed: None,
+                frozen: false,
                 masked: *masked,
                 wanted: true,
                 settled: *masked,
@@ -191,6 +203,10 @@ impl World {
         self.slots.iter().position(owns).map(|index| WorkloadId(index as u16))
     }
 
+    fn is_frozen(&self, pid: u32) -> bool {
+        self.owner(pid).is_some_and(|id| self.slots[id.index()].frozen)
+    }
+
     fn slot(&mut self, id: WorkloadId) -> &mut Slot {
         &mut self.slots[id.index()]
     }
@@ -229,6 +245,10 @@ impl World {
                 }
                 self.step(id, UnitEvent::SetupFailed(unable));
             }
+            // What stands still does not end, unless it is killed.
+            Happening::Dies(pid, exit) if self.is_frozen(pid) && exit != Exit::Signal(9) => {
+                self.later(500, Happening::Dies(pid, exit));
+            }
             Happening::Dies(pid, exit) => self.dies(pid, exit),
             Happening::OthersGone(pid) => {
                 let left = |slot: &Slot| slot.others.is_some_and(|(of, ..)| of == pid);
@@ -247,10 +267,16 @@ impl World {
         let how = match (main.ordered, main.setup_failed) {
             (_, Some((_, unable))) => How::Unable(unable),
             (true, None) => How::Order(exit),
-            (false, None) if main.executed.is_none() && now >= main.launched + START_PATIENCE => {
+            (false, None)
+                if main.executed.is_none()
+                    && main.slain.is_none()
+                    && now >= main.launched + START_PATIENCE =>
+            {
                 How::Unable(Unable::ForNow)
             }
-            (false, None) => How::Exit(exit, main.executed.map_or(0, |since| now - since)),
+            (false, None) => {
+                How::Exit(exit, main.executed.map_or(0, |since| main.slain.unwrap_or(now) - since))
+            }
         };
         let others = main.behaviour.leaves.filter(|_| main.executed.is_some());
         match others {
@@ -294,7 +320,19 @@ impl World {
                 slot.wanted = false;
                 slot.settled |= idle;
                 if let Some(main) = &mut slot.main {
-                    main.ordered = true;
+                    main.ordered |= main.slain.is_none();
+                }
+            }
+            UnitEvent::Kill if starts || rescue => {
+                if let Some(main) = &mut slot.main {
+                    main.slain = main.slain.or(Some(now));
+                }
+            }
+            UnitEvent::Pause | UnitEvent::Resume if starts || rescue => {
+                if let Some(main) = &mut slot.main
+                    && main.runs()
+                {
+                    main.pausing = wish == UnitEvent::Pause;
                 }
             }
             UnitEvent::Start | UnitEvent::Restart if starts => {
@@ -305,8 +343,7 @@ impl World {
                     slot.earliest = now;
                 }
                 if let (Some(main), UnitEvent::Restart) = (&mut slot.main, wish)
-                    && main.executed.is_some()
-                    && !main.ordered
+                    && main.runs()
                 {
                     main.ordered = true;
                     slot.streak = 0;
@@ -414,6 +451,12 @@ impl World {
             Action::Launch(id) => self.launch(id),
             Action::Signal { id, pid, signal } => self.signal(id, pid, signal),
             Action::KillGroup(id) => self.kill(id),
+            Action::Freeze { id, frozen } => {
+                let slot = self.slot(id);
+                assert_ne!(slot.frozen, frozen, "{id:?} is frozen or thawed twice");
+                assert!(!frozen || slot.main.is_some_and(|main| main.executed.is_some() && main.pausing));
+                slot.frozen = frozen;
+            }
             Action::Report(_) => {}
             Action::EnterRescue => {
                 assert!(self.rescue_due, "rescue without a reason");
@@ -440,7 +483,7 @@ impl World {
         let (slot, spec) = (&self.slots[id.index()], &self.specs.units[id.index()]);
         let ready = |before: &WorkloadId| {
             let before = &self.slots[before.index()];
-            before.settled || before.main.is_some_and(|main| main.executed.is_some() && !main.ordered)
+            before.settled || before.main.is_some_and(|main| main.runs())
         };
         if slot.main.is_some() || slot.others.is_some() {
             Err("it has processes already")
@@ -462,6 +505,7 @@ impl World {
         let behaviour = self.behaviours[self.launches % self.behaviours.len()];
         self.launches += 1;
         self.slot(id).killed = None;
+        assert!(!self.slot(id).frozen, "{id:?} is started in a frozen cgroup");
         if let Err(unable) = behaviour.launch {
             self.settle(id, How::Unable(unable));
             return self.step(id, UnitEvent::LaunchFailed(unable));
@@ -475,6 +519,8 @@ impl World {
             signalled: None,
             deaf: false,
             ordered: false,
+            slain: None,
+            pausing: false,
             behaviour,
         };
         self.slot(id).main = Some(main);
@@ -508,6 +554,7 @@ impl World {
         let main = self.slots[id.index()].main.expect("a signal to nobody");
         assert_eq!(main.pid, pid);
         assert!(main.executed.is_some() && main.signalled.is_none());
+        assert!(!self.slots[id.index()].frozen, "a signal to what stands still");
         if !main.ordered {
             assert!(matches!(self.phase, Phase::Ending { .. }), "a signal nobody wants");
             self.assert_order(id);
@@ -535,12 +582,18 @@ impl World {
             let slow_start = main.executed.is_none() && main.launched + START_PATIENCE <= now;
             let slow_failure = main.setup_failed.is_some_and(|(at, _)| at + KILL_PATIENCE <= now);
             let unborn = main.executed.is_none() && main.setup_failed.is_none();
-            if !(slow_stop || slow_start || slow_failure || self.impatient() || main.ordered && unborn) {
+            if !(main.slain.is_some()
+                || slow_stop
+                || slow_start
+                || slow_failure
+                || self.impatient()
+                || main.ordered && unborn)
+            {
                 assert!(ending && unborn, "{id:?} is killed without a reason");
                 self.assert_order(id);
             }
             let main = self.slot(id).main.as_mut().unwrap();
-            main.ordered |= main.setup_failed.is_none() && !slow_start;
+            main.ordered |= main.setup_failed.is_none() && !slow_start && main.slain.is_none();
             let (pid, dies_in) = (main.pid, main.behaviour.dies_in);
             if let Some(delay) = dies_in {
                 self.later(delay, Happening::Dies(pid, Exit::Signal(9)));
@@ -574,7 +627,9 @@ impl World {
                 || main.signalled.is_some_and(|at| at + timeout <= self.now)
                 || main.executed.is_none() && main.launched + START_PATIENCE <= self.now
                 || main.setup_failed.is_some_and(|(at, _)| at + KILL_PATIENCE <= self.now)
+                || main.slain.is_some()
                 || self.impatient();
+            assert!(!main.runs() || slot.frozen == main.pausing, "{id:?} stands still, or should");
             assert!(!overdue || slot.killed.is_some(), "{id:?} should have been killed by now");
         }
     }

@@ -26,6 +26,7 @@ known! {
     EPERM "operation not permitted"
     ENOENT "no such file or directory"
     ESRCH "no such process"
+    ECONNRESET "connection reset"
     EINTR "interrupted"
     EIO "input/output error"
     ENXIO "no such device or address"

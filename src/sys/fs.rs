@@ -82,6 +82,7 @@ pub fn make_directory(dir: BorrowedFd, path: &CStr, mode: u32) -> Result<(), Err
 pub fn make_node(dir: BorrowedFd, path: &CStr, kind: NodeKind, mode: u32) -> Result<(), Errno> {
     let (bits, device) = match kind {
         NodeKind::Character { major, minor } => (libc::S_IFCHR, device_number(major, minor)),
+        NodeKind::Block { major, minor } => (libc::S_IFBLK, device_number(major, minor)),
         NodeKind::Regular => (libc::S_IFREG, 0),
     };
     // SAFETY: `path` is NUL-terminated and outlives the call.
@@ -91,6 +92,7 @@ pub fn make_node(dir: BorrowedFd, path: &CStr, kind: NodeKind, mode: u32) -> Res
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum NodeKind {
     Character { major: u32, minor: u32 },
+    Block { major: u32, minor: u32 },
     Regular,
 }
 
@@ -124,15 +126,11 @@ pub fn read_link<'b>(dir: BorrowedFd, path: &CStr, buffer: &'b mut [u8]) -> Resu
     buffer.get(..count).ok_or(Errno::EOVERFLOW)
 }
 
-/// fchown(2). 32-bit ARM's plain `fchown` takes 16-bit ids, its `fchown32` ours.
-pub fn change_owner(fd: BorrowedFd, uid: u32, gid: u32) -> Result<(), Errno> {
-    // SAFETY: no pointers.
-    #[cfg(target_arch = "arm")]
-    let result = unsafe { call!(fchown32, fd.number(), uid, gid) };
-    // SAFETY: no pointers.
-    #[cfg(not(target_arch = "arm"))]
-    let result = unsafe { call!(fchown, fd.number(), uid, gid) };
-    result.map(drop)
+/// fchownat(2), never of what a symlink leads to. An empty path means `dir` itself.
+pub fn change_owner(dir: BorrowedFd, path: &CStr, uid: u32, gid: u32) -> Result<(), Errno> {
+    let flags = libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW;
+    // SAFETY: `path` is NUL-terminated and outlives the call.
+    unsafe { call!(fchownat, dir.number(), path.as_ptr(), uid, gid, flags) }.map(drop)
 }
 
 /// fchmod(2).

@@ -37,6 +37,25 @@ pub fn pipe(flags: PipeFlags) -> Result<(OwnedFd, OwnedFd), Errno> {
     Ok((OwnedFd::from_number(reader), OwnedFd::from_number(writer)))
 }
 
+/// Two connected sockets, close-on-exec: what is sent into one comes out of the other.
+/// socketpair(2) of AF_UNIX.
+pub fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
+    let mut ends = [-1i32; 2];
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC;
+    // SAFETY: `ends` has room for the two descriptors.
+    unsafe { call!(socketpair, libc::AF_UNIX, kind, 0, ends.as_mut_ptr()) }?;
+    let [one, other] = ends;
+    Ok((OwnedFd::from_number(one), OwnedFd::from_number(other)))
+}
+
+/// recvfrom(2) with MSG_DONTWAIT, from a socket: EAGAIN if there is nothing yet, `Ok(0)` once
+/// the other end is closed, ECONNRESET if that had not read all that was sent to it.
+pub fn receive_now(socket: BorrowedFd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    let (into, length) = (buffer.as_mut_ptr(), buffer.len());
+    // SAFETY: `buffer` is writable for its length; the sender's address is not asked for.
+    unsafe { call!(recvfrom, socket.number(), into, length, libc::MSG_DONTWAIT, 0, 0) }
+}
+
 #[derive(Clone, Copy)]
 #[repr(i32)]
 pub enum PipeFlags {
@@ -95,10 +114,10 @@ pub fn poll(waits: &mut [Wait]) -> Result<(), Errno> {
     }
 }
 
-/// Whether anybody can still read from this pipe: its writing end is in error
-/// when nobody can. ppoll(2).
-pub fn has_reader(pipe: BorrowedFd) -> bool {
-    let mut wait = Wait(libc::pollfd { fd: pipe.number(), events: 0, revents: 0 });
+/// Whether the other end of this pipe or socket is open: this one is in error, or hung up,
+/// when it is not. ppoll(2).
+pub fn has_reader(end: BorrowedFd) -> bool {
+    let mut wait = Wait(libc::pollfd { fd: end.number(), events: 0, revents: 0 });
     let at_once = [0u64; 2];
     // SAFETY: `wait` is one writable struct pollfd, `at_once` a readable timespec of no time (of
     // two words on each machine); no signal mask is given.

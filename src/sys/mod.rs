@@ -10,6 +10,7 @@
 #![allow(unsafe_code)]
 
 pub mod block;
+pub mod bpf;
 pub mod cell;
 pub mod children;
 pub mod clock;

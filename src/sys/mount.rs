@@ -130,6 +130,11 @@ impl Attributes {
     pub const NO_DEV: Self = Attributes(0x04);
     pub const NO_EXEC: Self = Attributes(0x08);
     pub const NO_SYMLINK_FOLLOW: Self = Attributes(0x0020_0000);
+
+    /// `|` for constants.
+    pub const fn both(self, other: Attributes) -> Attributes {
+        Attributes(self.0 | other.0)
+    }
 }
 
 impl BitOr for Attributes {
@@ -141,21 +146,29 @@ impl BitOr for Attributes {
 
 /// mount_setattr(2), Linux 5.12: adds attributes to a mount, or to all below it.
 pub fn set_attributes(mount: BorrowedFd, depth: Depth, add: Attributes) -> Result<(), Errno> {
-    change(mount, depth, add.0, 0)
+    change(mount, depth, add.0, 0, 0)
 }
 
 /// mount_setattr(2) with a propagation type: nothing mounted here is seen
 /// elsewhere, nor the other way round.
 pub fn make_private(mount: BorrowedFd, depth: Depth) -> Result<(), Errno> {
-    change(mount, depth, 0, Flags::PRIVATE.0 as u64)
+    change(mount, depth, 0, Flags::PRIVATE.0 as u64, 0)
 }
 
 /// [`make_private`] and [`set_attributes`] in one call.
 pub fn isolate(mount: BorrowedFd, depth: Depth, add: Attributes) -> Result<(), Errno> {
-    change(mount, depth, add.0, Flags::PRIVATE.0 as u64)
+    change(mount, depth, add.0, Flags::PRIVATE.0 as u64, 0)
 }
 
-fn change(mount: BorrowedFd, depth: Depth, set: u64, propagation: u64) -> Result<(), Errno> {
+/// mount_setattr(2) with MOUNT_ATTR_IDMAP: an id N on this filesystem, which must not be
+/// attached yet, is seen as the one that N is outside of the user namespace `users`.
+/// EINVAL: a filesystem that cannot, or one below it. EPERM: it is mapped already.
+pub fn map_ids(mount: BorrowedFd, depth: Depth, users: BorrowedFd) -> Result<(), Errno> {
+    const IDMAP: u64 = 0x0010_0000;
+    change(mount, depth, IDMAP, 0, users.number() as u32 as u64)
+}
+
+fn change(mount: BorrowedFd, depth: Depth, set: u64, propagation: u64, userns_fd: u64) -> Result<(), Errno> {
     /// struct mount_attr.
     #[repr(C)]
     struct MountAttr {
@@ -164,7 +177,7 @@ fn change(mount: BorrowedFd, depth: Depth, set: u64, propagation: u64) -> Result
         propagation: u64,
         userns_fd: u64,
     }
-    let attributes = MountAttr { attr_set: set, attr_clr: 0, propagation, userns_fd: 0 };
+    let attributes = MountAttr { attr_set: set, attr_clr: 0, propagation, userns_fd };
     let flags = EMPTY_PATH
         | match depth {
             Depth::This => 0,

@@ -208,13 +208,12 @@ pub fn ignore(signal: u8, yes: bool) -> bool {
     result.is_ok() && old.first().is_some_and(|handler| *handler as usize == libc::SIG_IGN)
 }
 
-/// prlimit64(2) on the caller: both the soft and the hard limit.
-pub fn set_limit(resource: Resource, value: u64) -> Result<(), Errno> {
-    set_limits(resource as u32, value, value)
-}
+/// The caller, where a process is named by its pid.
+pub const SELF: u32 = 0;
 
-/// prlimit64(2) on the caller, a resource by its number.
-pub fn set_limits(resource: u32, soft: u64, hard: u64) -> Result<(), Errno> {
+/// prlimit64(2) of a process, a resource by its number: RLIMIT_*, the same on the
+/// three architectures. EPERM: a hard limit is raised only with CAP_SYS_RESOURCE.
+pub fn set_limits(pid: u32, resource: u32, soft: u64, hard: u64) -> Result<(), Errno> {
     /// struct rlimit64.
     #[repr(C)]
     struct Limit {
@@ -224,18 +223,29 @@ pub fn set_limits(resource: u32, soft: u64, hard: u64) -> Result<(), Errno> {
     let limit = Limit { soft, hard };
     let no_old = ptr::null::<Limit>();
     // SAFETY: `limit` is readable as a struct rlimit64; no old limit is asked for.
-    unsafe { call!(prlimit64, 0, resource, &raw const limit, no_old) }.map(drop)
+    unsafe { call!(prlimit64, pid, resource, &raw const limit, no_old) }.map(drop)
 }
 
-/// RLIMIT_*, the same on the three architectures.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u32)]
-pub enum Resource {
-    FileSize = 1,
-    Stack = 3,
-    Core = 4,
-    Files = 7,
-    LockedMemory = 8,
+/// setpriority(2) of a process: its nice value, -20 to 19. EACCES: going down takes
+/// CAP_SYS_NICE or RLIMIT_NICE.
+pub fn set_nice(pid: u32, nice: i32) -> Result<(), Errno> {
+    // SAFETY: no pointers.
+    unsafe { call!(setpriority, libc::PRIO_PROCESS, pid, nice) }.map(drop)
+}
+
+/// ioprio_set(2) of a process: the class above bit 13, the level below. EPERM: the
+/// real-time class takes CAP_SYS_ADMIN or CAP_SYS_NICE.
+pub fn set_io_priority(pid: u32, priority: u32) -> Result<(), Errno> {
+    const IOPRIO_WHO_PROCESS: u32 = 1;
+    // SAFETY: no pointers.
+    unsafe { call!(ioprio_set, IOPRIO_WHO_PROCESS, pid, priority) }.map(drop)
+}
+
+/// sched_setscheduler(2) of a process: SCHED_*, and a priority for the real-time ones.
+/// EPERM also: its cgroup has no real-time budget (CONFIG_RT_GROUP_SCHED).
+pub fn set_scheduler(pid: u32, policy: u32, priority: u32) -> Result<(), Errno> {
+    // SAFETY: the second pointer is to a struct sched_param, which is an int.
+    unsafe { call!(sched_setscheduler, pid, policy, &raw const priority) }.map(drop)
 }
 
 /// The null-terminated arrays of strings that execve(2) takes; room for `N`, the null included.

@@ -1,17 +1,6 @@
-//! A pair of sockets between two processes of corm, and descriptors that go through
-//! it; unix(7).
+//! Descriptors that go from one process of corm to another through a socket; unix(7).
 
 use super::{BorrowedFd, Errno, OwnedFd, call};
-
-/// socketpair(2): datagrams, which arrive or not, but never wait.
-pub fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
-    let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    let mut ends = [-1i32; 2];
-    // SAFETY: `ends` has room for the two descriptors.
-    unsafe { call!(socketpair, libc::AF_UNIX, kind, 0, ends.as_mut_ptr()) }?;
-    let [one, other] = ends;
-    Ok((OwnedFd::from_number(one), OwnedFd::from_number(other)))
-}
 
 /// `struct iovec`.
 #[repr(C)]
@@ -68,14 +57,15 @@ pub fn send_descriptor(socket: BorrowedFd, descriptor: BorrowedFd) -> Result<(),
     unsafe { call!(sendmsg, socket.number(), &raw const header, 0) }.map(drop)
 }
 
-/// recvmsg(2): the descriptor that has been sent. EAGAIN: none has.
+/// recvmsg(2) with MSG_DONTWAIT: the descriptor that has been sent. EAGAIN: none has; EBADMSG: the
+/// other end is closed.
 pub fn receive_descriptor(socket: BorrowedFd) -> Result<OwnedFd, Errno> {
     let mut byte = 0u8;
     let mut vector = Vector { bytes: &raw mut byte, length: 1 };
     let mut rights = Rights::new(-1);
     let mut header = header(&mut vector, &mut rights);
     // SAFETY: as above, and what is pointed to is writable for the lengths given.
-    unsafe { call!(recvmsg, socket.number(), &raw mut header, libc::MSG_CMSG_CLOEXEC) }?;
+    unsafe { call!(recvmsg, socket.number(), &raw mut header, libc::MSG_CMSG_CLOEXEC | libc::MSG_DONTWAIT) }?;
     let came = header.control_length >= Rights::LENGTH && rights.kind == libc::SCM_RIGHTS;
     if came && rights.descriptor >= 0 {
         Ok(OwnedFd::from_number(rights.descriptor))
@@ -103,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_descriptor_outlives_the_one_who_sent_it() {
-        let (one, other) = pair().unwrap();
+        let (one, other) = io::socket_pair().unwrap();
         assert_eq!(receive_descriptor(other.borrow()).err(), Some(Errno::EAGAIN));
         let (reader, writer) = io::pipe(io::PipeFlags::Blocking).unwrap();
         send_descriptor(one.borrow(), writer.borrow()).unwrap();

@@ -6,7 +6,7 @@ use corm_native_tests::{PATIENCE, Place, Who, finish, wait_until};
 use corm_qemu::host::{self, Tool};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -88,11 +88,13 @@ fn a_workload_of_a_config_is_run_by_its_name() -> Result<()> {
 }
 
 const LOOK: &str = r#"
-for space in cgroup ipc mnt net pid uts; do echo "$space=$(busybox readlink /proc/self/ns/$space)"; done
+for space in cgroup ipc mnt net pid user uts; do echo "$space=$(busybox readlink /proc/self/ns/$space)"; done
 for key in CapInh CapPrm CapEff CapBnd CapAmb NoNewPrivs; do
     echo "$key=$(busybox sed -n "s/^$key:[^0-9a-f]*//p" /proc/self/status)"
 done
 echo "uid=$(busybox id -u)"
+echo "gid=$(busybox id -g)"
+for map in uid_map gid_map; do echo "$map=$(busybox cat /proc/self/$map)"; done
 echo "groups=$(busybox id -G)"
 echo "hostname=$(busybox hostname)"
 busybox ls /proc/$$/fd >/dev/shm/fds; echo "descriptors=$(busybox tr '\n' ' ' </dev/shm/fds)"
@@ -120,7 +122,7 @@ fn the_walls_are_those_of_a_machine_for_root_and_for_an_ordinary_user() -> Resul
         );
         let seen = finish(place.become_who(who, &mut leaky))?;
         assert_eq!(seen.status, 0, "{who:?}: {}", seen.err);
-        for space in ["cgroup", "ipc", "mnt", "net", "pid", "uts"] {
+        for space in ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"] {
             let ours = fs::read_link(format!("/proc/self/ns/{space}"))?;
             // Without a cgroup of its own there is nothing for a cgroup namespace to hide.
             if space != "cgroup" || !seen.err.contains("no pids limit") {
@@ -131,21 +133,33 @@ fn the_walls_are_those_of_a_machine_for_root_and_for_an_ordinary_user() -> Resul
             assert_eq!(seen.value(key), "0000000000000000", "{who:?}: {key}");
         }
         assert_eq!(seen.value("NoNewPrivs"), "1");
-        match who {
-            // An id that nobody else has.
-            Who::Root => assert!(seen.value("uid").parse::<u32>()? > 65536, "{}", seen.value("uid")),
-            Who::User => assert_eq!(seen.value("uid"), Who::UID.to_string()),
+        // Of a range that nobody else has; or his own id, and that is all he has to give.
+        let (uid, ids) = match who {
+            Who::Root => (65_532, 65_536),
+            Who::User => (Who::UID, 1),
+        };
+        assert_eq!((seen.value("uid"), seen.value("gid")), (&*uid.to_string(), &*uid.to_string()), "{who:?}");
+        for map in ["uid_map", "gid_map"] {
+            let map: Vec<u32> = seen.value(map).split_whitespace().flat_map(str::parse).collect();
+            let [inside, outside, count] = map[..] else { panic!("{map:?}") };
+            assert_eq!(count, ids, "{who:?}: {map:?}");
+            match who {
+                Who::Root => assert!(inside == 0 && outside >= 65_536 && outside % 65_536 == 0, "{map:?}"),
+                Who::User => assert_eq!((inside, outside), (Who::UID, Who::UID), "{map:?}"),
+            }
         }
         assert_eq!(seen.value("hostname"), "box");
         // 10 is the shell's own copy.
         assert_eq!(seen.value("descriptors").replace("10 ", "").trim(), "0 1 2", "{who:?}");
         let devices = ["/dev/full", "/dev/null", "/dev/random", "/dev/tty", "/dev/urandom", "/dev/zero"];
-        let mut mounts = vec!["/", "/dev", "/dev/pts", "/dev/shm", "/proc"];
+        let mut mounts = vec!["/", "/dev", "/dev/mqueue", "/dev/pts", "/dev/shm", "/proc"];
         if who == Who::User {
             mounts.extend(devices);
         }
         mounts.sort_unstable();
-        assert_eq!(seen.value("mounts").split_whitespace().collect::<Vec<_>>(), mounts, "{who:?}");
+        // What lies in /proc and /sys is another test's.
+        let seen_mounts = seen.value("mounts").split_whitespace().filter(|path| !path.starts_with("/proc/"));
+        assert_eq!(seen_mounts.collect::<Vec<_>>(), mounts, "{who:?}");
         assert!(seen.value("processes").split(' ').count() <= 3, "{}", seen.value("processes"));
         assert_eq!(seen.value("interfaces").trim(), "all default lo");
         for (what, so) in [
@@ -364,6 +378,92 @@ fn volumes_and_memory_are_mounted_as_the_options_say() -> Result<()> {
     Ok(())
 }
 
+/// A filesystem mounted for a test; gone with the value.
+struct Mounted(std::path::PathBuf);
+
+impl Mounted {
+    fn new(place: &Place, kind: &str) -> Result<Mounted> {
+        let on = place.directory.join(kind);
+        fs::create_dir(&on)?;
+        let status = Command::new("mount").args(["-t", kind, "none"]).arg(&on).status()?;
+        anyhow::ensure!(status.success(), "cannot mount a {kind}");
+        Ok(Mounted(on))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn ids_of_a_filesystem_are_those_of_the_workload() -> Result<()> {
+    let place = place!();
+    const NONROOT: u32 = 65_532;
+    let chown = |path: &std::path::Path, id: u32| std::os::unix::fs::chown(path, Some(id), Some(id));
+    let owner = |path: &std::path::Path| Ok::<u32, std::io::Error>(fs::metadata(path)?.uid());
+    let run = |volume: &std::path::Path, how: &str, script: &str| {
+        let volume = format!("{}:/data{how}", volume.display());
+        finish(&mut place.script_as(Who::Root, &["--volume", &volume], script))
+    };
+    let first: u32 = {
+        let outcome = finish(&mut place.script_as(Who::Root, &[], "busybox cat /proc/self/uid_map"))?;
+        outcome.out.split_whitespace().nth(1).context("a map has three numbers")?.parse()?
+    };
+    let look = "busybox stat -c %u:%g /data; busybox touch /data/new && busybox stat -c new=%u /data/new";
+    // A root whose files are uid 0's shows them as that; what only uid 0 may read stays closed.
+    fs::write(place.root().join("secret"), "x")?;
+    fs::set_permissions(place.root().join("secret"), fs::Permissions::from_mode(0o600))?;
+    let root = "busybox stat -c %u:%g /secret; busybox cat /secret 2>/dev/null || echo closed";
+    assert_eq!(finish(&mut place.script_as(Who::Root, &[], root))?.out, "0:0\nclosed\n");
+    // Without a mapping they are nobody's.
+    let (machine, unmapped) = (["run", "--root", "/", "--", "/bin/sh", "-c"], "stat -c %u:%g /bin/sh");
+    let outcome = finish(&mut place.corm_as(Who::Root, &[&machine[..], &[unmapped]].concat()))?;
+    assert_eq!(outcome.out, "65534:65534\n", "{}", outcome.err);
+
+    for kind in ["tmpfs", "ramfs"] {
+        let mounted = Mounted::new(&place, kind)?;
+        let (volume, new) = (mounted.0.as_path(), mounted.0.join("new"));
+        // Its own ids are its own on any filesystem, and keep their mapping.
+        for id in [first, first + NONROOT] {
+            chown(volume, id)?;
+            fs::set_permissions(volume, fs::Permissions::from_mode(0o777))?;
+            let expected = format!("{0}:{0}\nnew={NONROOT}\n", id - first);
+            let outcome = run(volume, ":rw", look)?;
+            assert_eq!(outcome.out, expected, "{kind} {id}: {}", outcome.err);
+            assert_eq!(owner(&new)?, first + NONROOT);
+            fs::remove_file(&new)?;
+        }
+        // Neighbours' are not.
+        chown(volume, first + 65_536)?;
+        let outcome = run(volume, "", look)?;
+        assert!(outcome.out.starts_with("65534:65534\n"), "{kind}: {}{}", outcome.out, outcome.err);
+        // The filesystem's ids are the workload's, if it can.
+        chown(volume, NONROOT)?;
+        fs::set_permissions(volume, fs::Permissions::from_mode(0o700))?;
+        let outcome = run(volume, ":rw", look)?;
+        let mappable = outcome.status == 0;
+        if mappable {
+            assert_eq!(outcome.out, format!("{NONROOT}:{NONROOT}\nnew={NONROOT}\n"), "{kind}");
+            assert_eq!(owner(&new)?, NONROOT);
+        } else {
+            for says in ["its filesystem cannot map ids", "`corm check`", "`user`"] {
+                assert!(outcome.err.contains(says), "{kind}: {}", outcome.err);
+            }
+            // What may not be written to anyhow, or by everybody, needs none.
+            assert_eq!(run(volume, "", "echo in")?.out, "in\n", "{kind}");
+            fs::set_permissions(volume, fs::Permissions::from_mode(0o777))?;
+            let outcome = run(volume, ":rw", look)?;
+            assert_eq!(outcome.out, format!("65534:65534\nnew={NONROOT}\n"), "{kind}: {}", outcome.err);
+            assert_eq!(owner(&new)?, first + NONROOT);
+        }
+        // ramfs never can; tmpfs since Linux 6.3.
+        assert!(!mappable || kind == "tmpfs");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_symlink_leads_neither_a_root_nor_a_volume_anywhere() -> Result<()> {
     let place = place!();
@@ -439,7 +539,9 @@ fn it_works_inside_itself_and_inside_unshare_and_on_a_read_only_root() -> Result
     let root = root.to_str().context("our path is text")?;
     for who in Who::BOTH {
         let inner = "/bin/corm run --root / inner -- /bin/sh -c 'echo $(busybox hostname); exit 5'; exit $?";
-        let outcome = finish(&mut place.script_as(who, &["--set", "security.seccomp = \"off\""], inner))?;
+        // Nobody may mount a /proc where only a part of one is to be seen.
+        let options = ["--set", "security.seccomp = \"off\"", "--set", "security.masks = \"off\""];
+        let outcome = finish(&mut place.script_as(who, &options, inner))?;
         assert_eq!((outcome.status, outcome.out.as_str()), (5, "inner\n"), "{who:?}: {}", outcome.err);
 
         let corm = place.corm();

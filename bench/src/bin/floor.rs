@@ -75,7 +75,7 @@ mod floor {
         | libc::CLONE_NEWNET) as u64;
 
     #[unsafe(no_mangle)]
-    fn program(_: usize) -> ! {
+    fn program(_: usize, _: *const *const u8) -> ! {
         for mount in &MOUNTS {
             let (kind, target, data) = (mount.kind.as_ptr(), mount.target.as_ptr(), mount.data.as_ptr());
             if mount.make_first {

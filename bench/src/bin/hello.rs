@@ -12,7 +12,7 @@ fn main() {}
 
 #[cfg(target_env = "musl")]
 #[unsafe(no_mangle)]
-fn program(arguments: usize) -> ! {
+fn program(arguments: usize, _: *const *const u8) -> ! {
     use corm_bench::{call, exit, libc};
 
     /// The kernel's sigset_t, 64 bits on all our architectures; bit n-1 is signal n.

@@ -15,9 +15,9 @@ fn a_drop_in_adds_workloads_tables_and_keys() {
     assert!(read.config.system.hostname.is_some());
     let [web, db] = read.config.workloads.as_slice() else { panic!() };
     assert_eq!((read.name(web), read.name(db)), ("web", "db"));
-    assert_eq!(web.limits.pids, Some(3));
-    assert_eq!(web.limits.files, Some(4));
-    assert_eq!(web.limits.memory, Some(1 << 20));
+    assert_eq!(read.config.limit(web, Limit::Pids), Some(3));
+    assert_eq!(read.config.limit(web, Limit::Files), Some(4));
+    assert_eq!(read.config.limit(web, Limit::Memory), Some(1 << 20));
     assert_eq!(read.config.edges(web.after), [WorkloadId(1)]);
 }
 

@@ -103,15 +103,27 @@ file-size = "1G"
     assert_eq!(web.network, Network::Host);
     let Stdio::Devices { stdin, stdout, stderr } = web.stdio else { panic!() };
     assert_eq!((text(stdin), text(stdout), text(stderr)), ("/dev/null", "/dev/ttyS1", "/dev/null"));
-    let limits = &web.limits;
-    assert_eq!((limits.memory, limits.memory_high, limits.swap), (Some(64 << 20), Some(48 << 20), Some(0)));
-    assert_eq!((limits.cpu, limits.cpu_weight), (Some(50_000), Some(200)));
-    assert_eq!((limits.cpus.map(text), limits.mems.map(text)), (Some("0-1,3"), Some("0")));
-    assert_eq!((limits.pids, limits.files, limits.core), (None, Some(99), None));
-    assert_eq!(
-        (limits.stack, limits.locked_memory, limits.file_size),
-        (Some(8 << 20), Some(64 << 10), Some(1 << 30))
-    );
+    let limits: Vec<_> = config.settings(web.limits).iter().map(|it| (it.limit, it.value)).collect();
+    assert_eq!(limits.iter().filter(|(limit, _)| !matches!(limit, Limit::Cpus | Limit::Mems)).count(), 12);
+    for (limit, value) in [
+        (Limit::Memory, 64 << 20),
+        (Limit::MemoryHigh, 48 << 20),
+        (Limit::Swap, 0),
+        (Limit::OomGroup, 1),
+        (Limit::Cpu, 50_000),
+        (Limit::CpuWeight, 200),
+        (Limit::Pids, MAX),
+        (Limit::Files, 99),
+        (Limit::Core, MAX),
+        (Limit::Stack, 8 << 20),
+        (Limit::LockedMemory, 64 << 10),
+        (Limit::FileSize, 1 << 30),
+    ] {
+        assert!(limits.contains(&(limit, value)), "{limit:?}: {limits:?}");
+    }
+    assert_eq!((config.limit(web, Limit::Pids), config.limit(web, Limit::Files)), (None, Some(99)));
+    let list = |limit| text(config.settings(web.limits).iter().find(|it| it.limit == limit).unwrap().text());
+    assert_eq!((list(Limit::Cpus), list(Limit::Mems)), ("0-1,3", "0"));
     let volumes: Vec<_> =
         config.volumes(web.volumes).iter().map(|volume| (text(volume.target), volume.source)).collect();
     assert_eq!(volumes[2], ("/tmp", VolumeSource::Tmpfs { size: 8 << 20 }));
@@ -127,11 +139,85 @@ file-size = "1G"
 }
 
 #[test]
+fn limits_are_in_the_kernels_units() {
+    use Limit::*;
+    let config = fine(include_str!("../../../tests/config/good/limits-all.toml"));
+    let web = &config.workloads[0];
+    let value = |limit| config.setting(web, limit).unwrap_or_else(|| panic!("{limit:?}"));
+    for (limit, wanted) in [
+        (MemoryLow, 1 << 20),
+        (MemoryMin, 2 << 20),
+        (OomGroup, 0),
+        (IoWeight, 50),
+        (Huge2M, 64 << 20),
+        (Huge1G, MAX),
+        (MemoryPressure, 10_000),
+        (CpuPressure, 100_000),
+        (IoPressure, 1000),
+        // Seconds, rounded up; microseconds.
+        (CpuTime, 2),
+        (RealtimeTime, 200_000),
+        (Processes, 7),
+        (FileLocks, 20),
+        // 20 - nice.
+        (NiceCeiling, 25),
+        (RealtimePriority, 50),
+        // From the least.
+        (Nice, 10),
+        (OomScore, 1500),
+        (IoPriority, 2 << 13 | 7),
+        (Scheduler, 3 << 13),
+    ] {
+        assert_eq!(value(limit), wanted, "{limit:?}");
+    }
+    let disks = config.settings(web.limits).iter().skip_while(|it| it.limit != IoDevice);
+    let disks: Vec<_> = disks
+        .map(|it| match it.limit {
+            IoDevice => (it.limit, config.bytes(it.text()).len() as u64),
+            _ => (it.limit, it.value),
+        })
+        .collect();
+    assert_eq!(
+        disks,
+        [
+            (IoDevice, 5),
+            (IoRead, 10 << 20),
+            (IoWriteOperations, 100),
+            (IoDevice, 8),
+            (IoWrite, MAX),
+            (IoReadOperations, 5)
+        ]
+    );
+}
+
+#[test]
+fn every_limit_has_its_key_and_a_name() {
+    use super::super::schema::Key;
+    let keys = |section: Key| crate::text::words(section.names(), b' ');
+    let named = keys(Key::Limits).filter(|name| !matches!(*name, b"io" | b"hugetlb"));
+    let all: Vec<_> = named.chain(keys(Key::HugePages)).chain(keys(Key::Io)).collect();
+    assert_eq!(all.len(), Limit::ALL.len());
+    for limit in Limit::ALL {
+        let name = core::str::from_utf8(limit.name()).unwrap();
+        assert_ne!(name, "?");
+        if limit.is_of_process() {
+            // What is no file of the cgroup has the name of its key, and the key leads to it.
+            let (_, key) = Key::Limits.key(limit.name()).unwrap_or_else(|| panic!("{name}"));
+            assert_eq!(key as usize - Key::Memory as usize, *limit as usize, "{name}");
+        }
+    }
+    assert_eq!((Limit::Pids.name(), Limit::Scheduler.name()), (&b"pids.max"[..], &b"scheduler"[..]));
+    assert_eq!((Limit::RealtimeTime.resource(), Limit::CpuTime.resource()), (Some(15), Some(0)));
+    assert_eq!((Limit::Nice.resource(), Limit::Memory.resource()), (None, None));
+}
+
+#[test]
 fn rights_are_what_the_config_names() {
     let config = fine(
         r#"
 [workload.one]
 command = ["/bin/one"]
+namespaces = { user = "host" }
 security = { capabilities = ["net-bind-service", "CAP_SYS_TIME", "checkpoint-restore", "chown"], seccomp = "strict" }
 [workload.two]
 command = ["/bin/two"]
@@ -199,7 +285,9 @@ fn a_workload_that_says_nothing_is_walled_in() {
         (Root::Scratch, Network::None, Stdio::Log, Restart::Always)
     );
     assert!(!web.privileged && !web.host_pid && !web.critical && !web.early);
-    assert_eq!((web.limits, web.backoff, web.stop), (Limits::DEFAULT, Backoff::DEFAULT, Stop::DEFAULT));
+    assert_eq!((web.backoff, web.stop), (Backoff::DEFAULT, Stop::DEFAULT));
+    let limits: Vec<_> = config.settings(web.limits).iter().map(|it| (it.limit, it.value)).collect();
+    assert_eq!(limits, [(Limit::OomGroup, 1), (Limit::Pids, 512), (Limit::Core, 0), (Limit::Files, 1024)]);
     assert!(matches!(web.user, User::Auto { first } if first >= 65_536));
     assert_eq!((web.capabilities, web.seccomp.base, web.seccomp.refusal), (0, Base::Default, Refusal::Errno));
 }

@@ -1,5 +1,6 @@
 //! What the pure parts decide, and real starts where the tests run as root.
 
+mod devices;
 mod plan;
 mod report;
 mod run;

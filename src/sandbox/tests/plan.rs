@@ -1,5 +1,5 @@
 use super::super::environment;
-use super::super::plan::{Circumstances, Namespaces, Plan, Rlimit, Step, plan};
+use super::super::plan::{Circumstances, Namespaces, Plan, Step, ids, machine_ids, plan, range};
 use super::{FIRST, config};
 use std::string::{String, ToString};
 use std::vec::Vec;
@@ -37,25 +37,27 @@ const PLAIN: &str = r#"
 fn a_workload_that_says_nothing_gets_every_wall_in_this_order() {
     use Step::*;
     let plan = planned(PLAIN);
-    assert_eq!(plan.namespaces, Namespaces { own_view: true, pid: true, network: true });
+    assert_eq!(plan.namespaces, Namespaces { users: true, own_view: true, pid: true, network: true });
     assert_eq!(
         plan.steps.as_slice(),
         [
+            Wait,
+            NamespaceRoot,
             Session,
             CgroupNamespace,
             Hostname,
             Loopback,
             PrivateMounts,
             Root,
-            Proc,
             Devices,
             Terminals,
             SharedMemory,
+            MessageQueues,
+            Proc,
+            Sys,
             Pivot,
             Stdio,
             Umask,
-            Limit(Rlimit::Files),
-            Limit(Rlimit::Core),
             BoundingSet,
             Groups,
             Gid,
@@ -81,7 +83,7 @@ fn rights_go_after_all_that_needs_them_and_before_the_program() {
         user = "0:0"
         directory = "/data"
         volumes = { "/data" = { tmpfs = "1M" } }
-        limits = { stack = "1M", locked-memory = "1M" }
+        limits = { files = 20 }
         "#,
     );
     let last_with_rights = steps.iter().position(|step| *step == Step::BoundingSet).unwrap();
@@ -98,8 +100,7 @@ fn rights_go_after_all_that_needs_them_and_before_the_program() {
         Step::Volume(0),
         Step::Pivot,
         Step::Stdio,
-        Step::Limit(Rlimit::Stack),
-        Step::Limit(Rlimit::LockedMemory),
+        Step::FewFiles,
     ] {
         let at = steps.iter().position(|it| *it == step);
         assert!(at.is_some_and(|at| at < last_with_rights), "{step:?} is at {at:?}");
@@ -150,20 +151,10 @@ fn a_privileged_workload_keeps_everything_but_still_has_its_own_session_and_clea
         privileged = true
         "#,
     );
-    assert_eq!(plan.namespaces, Namespaces { own_view: false, pid: false, network: false });
+    assert_eq!(plan.namespaces, Namespaces { users: false, own_view: false, pid: false, network: false });
     assert_eq!(
         plan.steps.as_slice(),
-        [
-            Session,
-            Stdio,
-            Umask,
-            Limit(Rlimit::Files),
-            Limit(Rlimit::Core),
-            CloseOnExec,
-            Directory,
-            Signals,
-            Execute
-        ]
+        [Wait, Session, Stdio, Umask, CloseOnExec, Directory, Signals, Execute]
     );
 }
 
@@ -177,7 +168,7 @@ fn doors_open_one_by_one() {
         namespaces = { pid = "host" }
         "#,
     );
-    assert_eq!(shared_pids.namespaces, Namespaces { own_view: true, pid: false, network: true });
+    assert_eq!(shared_pids.namespaces, Namespaces { users: true, own_view: true, pid: false, network: true });
     assert!(shared_pids.steps.contains(&Step::Proc));
     let shared_network = planned(
         r#"
@@ -187,8 +178,31 @@ fn doors_open_one_by_one() {
         network = { mode = "host" }
         "#,
     );
-    assert_eq!(shared_network.namespaces, Namespaces { own_view: true, pid: true, network: false });
+    assert_eq!(
+        shared_network.namespaces,
+        Namespaces { users: true, own_view: true, pid: true, network: false }
+    );
     assert!(!shared_network.steps.contains(&Step::Loopback));
+}
+
+#[test]
+fn ids_of_its_own_are_mapped_before_anything_is_made() {
+    let of = |more: &str| {
+        let config = config(&(PLAIN.to_string() + more));
+        let workload = *config.workload(FIRST).unwrap();
+        let steps = plan(&config, &workload, ON_A_MACHINE).unwrap().steps.to_vec();
+        (range(&workload), ids(&workload), machine_ids(&workload), steps)
+    };
+    let (first, inside, outside, steps) = of("");
+    let first = first.expect("it has a range");
+    assert_eq!((inside, outside), (Some((65_532, 65_532)), Some((first + 65_532, first + 65_532))));
+    assert_eq!(steps[..2], [Step::Wait, Step::NamespaceRoot]);
+    // Without a user namespace it is the same to the machine.
+    let (none, plain, same, steps) = of("namespaces = { user = \"host\" }\n");
+    assert_eq!((none, plain, same), (None, outside, outside));
+    assert!(!steps.contains(&Step::NamespaceRoot) && steps.contains(&Step::Wait));
+    let (none, plain, same, _) = of("user = \"7:8\"\n");
+    assert_eq!((none, plain, same), (None, Some((7, 8)), Some((7, 8))));
 }
 
 #[test]
@@ -229,6 +243,8 @@ fn everything_at_once_fits_into_a_plan() {
     let volumes: String = (0..crate::limits::WORKLOAD_VOLUMES)
         .map(|n| std::format!("\"/v{n}\" = {{ tmpfs = \"1M\" }}\n"))
         .collect();
+    let limits = include_str!("../../../tests/config/good/limits-all.toml");
+    let limits = &limits[limits.find("[workload.web.limits]").unwrap()..];
     let config = config(&std::format!(
         r#"
         [workload.web]
@@ -236,7 +252,7 @@ fn everything_at_once_fits_into_a_plan() {
         root = "scratch"
         user = "0:0"
         directory = "/v1"
-        limits = {{ stack = "1M", locked-memory = "1M", file-size = "1M", core = "1M", files = 10 }}
+        {limits}
         [workload.web.volumes]
         {volumes}"#
     ));

@@ -1,9 +1,10 @@
 use super::super::failure::{self, Failure, What};
-use super::super::plan::{Rlimit, Step};
+use super::super::plan::Step;
 use super::super::spawn::{Reported, read_report};
 use super::{FIRST, config, text};
+use crate::config::Limit;
 use crate::sys::Errno;
-use crate::sys::io::{self, PipeFlags};
+use crate::sys::io;
 
 const CONFIG: &str = r#"
     [workload.web]
@@ -40,8 +41,9 @@ fn a_failed_step_reads_as_a_sentence_with_what_to_do() {
          it must be a directory there, not a symlink"
     );
     assert_eq!(
-        line(Step::Limit(Rlimit::Core), Errno::EPERM),
-        "cannot set its limit core: operation not permitted (EPERM)"
+        line(Step::FewFiles, Errno::EPERM),
+        "cannot set its limit files: operation not permitted (EPERM): \
+         this takes a right that corm does not have here"
     );
     assert_eq!(
         line(Step::Hostname, Errno::EPERM),
@@ -66,9 +68,9 @@ fn the_parents_failures_read_the_same_way() {
         "cannot use /data/www as a volume: no such file or directory (ENOENT)"
     );
     assert_eq!(
-        shown(Failure { what: What::Limit, index: 7, errno: Errno::ENOENT }),
+        shown(Failure { what: What::Limit, index: Limit::Pids as u16, errno: Errno::ENOENT }),
         "cannot set its limit pids.max: no such file or directory (ENOENT): \
-         this machine has no such cgroup controller"
+         this machine has no such cgroup controller, or its device is not there"
     );
 }
 
@@ -90,14 +92,19 @@ fn failures_are_told_apart_by_their_consequence() {
 }
 
 #[test]
-fn a_report_pipe_says_nothing_then_failed_and_executed_at_its_end() {
-    let (reader, writer) = io::pipe(PipeFlags::NonBlocking).unwrap();
+fn a_report_says_nothing_then_failed_and_executed_at_its_end() {
+    let (reader, writer) = io::socket_pair().unwrap();
     assert_eq!(read_report(reader.borrow()), Reported::Nothing);
     io::write(writer.borrow(), &failure::encode(Step::Pivot, Errno::EINVAL)).unwrap();
     let expected = Failure::new(What::Pivot, Errno::EINVAL);
     assert_eq!(read_report(reader.borrow()), Reported::Failed(expected));
     io::write(writer.borrow(), b"nonsense").unwrap();
     assert!(matches!(read_report(reader.borrow()), Reported::Failed(_)));
+    drop(writer);
+    assert_eq!(read_report(reader.borrow()), Reported::Executed);
+    // It was killed before it had read what it waits for.
+    let (reader, writer) = io::socket_pair().unwrap();
+    io::write(reader.borrow(), b"!").unwrap();
     drop(writer);
     assert_eq!(read_report(reader.borrow()), Reported::Executed);
 }
