@@ -110,20 +110,21 @@ impl Config {
     /// Makes it [`EMPTY`](Self::EMPTY) in place: it is too large for a stack.
     pub fn clear(&mut self) {
         self.system = System::DEFAULT;
-        self.mounts.clear();
-        self.interfaces.clear();
-        self.workloads.clear();
-        self.strings.clear();
-        self.words.clear();
-        self.limits.clear();
-        self.volumes.clear();
-        // Most configs have none of these, and then their pages are never written.
-        if !self.edges.is_empty() {
-            self.edges.clear();
+        /// A table that is empty is not written: its length is in a page of its own.
+        fn empty<T, const N: usize>(table: &mut Vec<T, N>) {
+            if !table.is_empty() {
+                table.clear();
+            }
         }
-        if !self.pairs.is_empty() {
-            self.pairs.clear();
-        }
+        empty(&mut self.mounts);
+        empty(&mut self.interfaces);
+        empty(&mut self.workloads);
+        empty(&mut self.strings);
+        empty(&mut self.words);
+        empty(&mut self.limits);
+        empty(&mut self.volumes);
+        empty(&mut self.edges);
+        empty(&mut self.pairs);
     }
 
     #[inline(never)]

@@ -13,7 +13,7 @@ use crate::sys::fs::{self, Open};
 use crate::sys::mount::{self, Flags, Unmount};
 use crate::sys::{BorrowedFd, Errno, block, children, process};
 use crate::text::{Sink, Text};
-use crate::{error, info, limits, warn};
+use crate::{error, info, limits, log, warn};
 use core::ffi::CStr;
 
 const CWD: BorrowedFd = BorrowedFd::CWD;
@@ -33,6 +33,7 @@ type Path = Text<{ limits::PATH }>;
 pub(super) fn everything() {
     match children::fork() {
         Ok(children::Side::Child) => {
+            log::take_time();
             write_out();
             process::exit(0)
         }

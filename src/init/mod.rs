@@ -21,7 +21,7 @@ use crate::supervise::{Action, Because, End, Event, MachineNote, Note, Report};
 use crate::sys::cell::TakeOnce;
 use crate::sys::event::{self, Interest};
 use crate::sys::{BorrowedFd, OwnedFd, children, clock, io, pages};
-use crate::{cgroup, end, error, info, net, sandbox, say, warn};
+use crate::{cgroup, end, error, info, log, net, sandbox, say, warn};
 use signals::Wish;
 use state::{Source, State};
 
@@ -78,6 +78,9 @@ const INTRODUCE_AFTER: u64 = 20;
 
 impl Init {
     fn begin(&mut self) {
+        if self.found.container {
+            self.state.supervisor.is_in_container();
+        }
         self.watch(self.signals.borrow(), Interest::Readable, Source::Signals);
         if let Err(failure) = cgroup::delegate() {
             error!(failure);
@@ -111,6 +114,7 @@ impl Init {
             Ok(children::Side::Child) => {
                 // A child that cannot unblock its signals still works.
                 let _ = event::unblock_all_signals();
+                log::take_time();
                 crate::sys::process::exit(boot::late(
                     self.config,
                     &self.found,
@@ -229,7 +233,10 @@ impl Init {
                         Because::GaveUp(id) | Because::ExitWith(id) => Some(self.name(id)),
                         Because::Asked | Because::BootFailed => None,
                     },
-                    MachineNote::None | MachineNote::EndChanged { .. } | MachineNote::Impatient => None,
+                    MachineNote::None
+                    | MachineNote::EndChanged { .. }
+                    | MachineNote::Impatient
+                    | MachineNote::Braked { .. } => None,
                 };
                 match whose {
                     Some(name) => say!(note.level(), note, " (", name, ")"),

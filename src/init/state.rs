@@ -15,8 +15,6 @@ use crate::sys::OwnedFd;
 /// what is small and always written comes first, and what may never be, last.
 #[repr(C)]
 pub struct State {
-    pub supervisor: Supervisor,
-    pub edges: [Edge; limits::WORKLOADS],
     /// How many streams wait for their budget.
     pub paused: u16,
     /// When they are looked at again, in milliseconds since boot.
@@ -34,6 +32,8 @@ pub struct State {
     pub home: Option<OwnedFd>,
     /// There may be children to reap.
     pub unreaped: bool,
+    pub supervisor: Supervisor,
+    pub edges: [Edge; limits::WORKLOADS],
     /// The config's text, as read.
     pub sources: Sources,
     /// Of each workload's stdout and stderr.

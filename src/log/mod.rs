@@ -19,7 +19,7 @@ pub mod capture;
 use crate::limits;
 use crate::pack::Packed;
 use crate::sys::fs::{self, Open};
-use crate::sys::{BorrowedFd, OwnedFd, clock, io, kernel_log};
+use crate::sys::{BorrowedFd, OwnedFd, clock, io, kernel_log, time};
 use crate::text::{self, Hex, Right, Show, Sink, Text, Value, Zeros};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, Ordering::Relaxed};
 
@@ -152,6 +152,16 @@ pub fn emit(level: Level, source: &[u8], line: &[u8]) {
     }
 }
 
+/// How often a line that the console has no room for is tried again, every 5 ms.
+static TRIES: AtomicU8 = AtomicU8::new(0);
+
+/// For a child of PID 1, which may wait: a line of its own that the console misses is
+/// counted in its copy of [`MISSED`], and told by nobody.
+pub fn take_time() {
+    const TRIES_OF_A_CHILD: u8 = 50;
+    TRIES.store(TRIES_OF_A_CHILD, Relaxed);
+}
+
 /// A line with its priority or time, its source, and its newline.
 type Record = Text<RECORD>;
 const RECORD: usize = limits::LOG_LINE + 96;
@@ -199,13 +209,28 @@ fn write_record(console: BorrowedFd, time: &(Right<u64>, Zeros), source: &[u8], 
     let mut out = Record::new();
     crate::put!(out, "[", time.0, ".", time.1, "] ", source, ": ", Printable(line));
     end_line(&mut out);
-    let written = io::write(console, out.as_bytes());
-    match written {
-        Ok(count) if count == out.len() => {}
-        Ok(_) => TORN.store(true, Relaxed),
-        Err(_) => MISSED.store(MISSED.load(Relaxed).saturating_add(1), Relaxed),
+    let mut written = 0usize;
+    let mut tries = TRIES.load(Relaxed);
+    loop {
+        let rest = out.as_bytes().get(written..).unwrap_or(&[]);
+        written = written.saturating_add(io::write(console, rest).unwrap_or(0));
+        if written == out.len() {
+            return true;
+        }
+        if tries == 0 {
+            // A console that is stuck is waited for once.
+            TRIES.store(0, Relaxed);
+            break;
+        }
+        tries = tries.saturating_sub(1);
+        time::sleep(5);
     }
-    written.is_ok()
+    if written == 0 {
+        MISSED.store(MISSED.load(Relaxed).saturating_add(1), Relaxed);
+    } else {
+        TORN.store(true, Relaxed);
+    }
+    written > 0
 }
 
 /// Bytes with control characters spelled out (`\x1b`), so that no workload

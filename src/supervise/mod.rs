@@ -43,6 +43,10 @@
 //! patience counts as one), whatever any process does. The first request sets the end, a different one
 //! changes it, the third of one kind kills everything at once.
 //!
+//! **The brake.** A machine that reboots because it failed does not do so before
+//! [`LEAST_UPTIME`], or one that fails at every boot would do nothing else, at
+//! full speed. Whoever asks for an end meanwhile gets it at once.
+//!
 //! **Rescue.** Nothing is started or restarted any more; what runs goes on, for
 //! a person to look at.
 //!
@@ -93,6 +97,20 @@ pub enum Phase {
 /// second a script that repeats itself.
 const IMPATIENT: u8 = 3;
 
+/// No failure reboots a machine that is up for less: three boots a minute wear out
+/// nothing, and leave a person time to read why.
+pub const LEAST_UPTIME: Millis = 20_000;
+
+/// Whether the end waits for [`LEAST_UPTIME`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+enum Brake {
+    Off,
+    On,
+    /// ... and a person was told.
+    Said,
+}
+
 /// Every workload's state and the machine's phase. The large table is last, so
 /// that the rest shares a page with the first of it.
 #[repr(C)]
@@ -106,6 +124,9 @@ pub struct Supervisor {
     note: MachineNote,
     rescue_owed: bool,
     finish_owed: bool,
+    /// There is no machine to switch off: every end is an exit.
+    container: bool,
+    brake: Brake,
     /// How the `exit-with` workload ended.
     status: Option<u8>,
     units: [Unit; limits::WORKLOADS],
@@ -122,8 +143,15 @@ impl Supervisor {
         note: MachineNote::None,
         rescue_owed: false,
         finish_owed: false,
+        container: false,
+        brake: Brake::Off,
         status: None,
     };
+
+    /// It is a container's PID 1, and no machine's.
+    pub fn is_in_container(&mut self) {
+        self.container = true;
+    }
 
     pub fn phase(&self) -> Phase {
         self.phase
@@ -155,7 +183,8 @@ impl Supervisor {
     pub fn next_deadline(&self) -> Option<Millis> {
         match self.phase {
             Phase::Booting | Phase::Up | Phase::Rescue | Phase::Ending { .. } => {
-                self.units.iter().filter_map(|unit| unit.state().deadline()).min()
+                let brake = (self.brake != Brake::Off).then_some(LEAST_UPTIME);
+                self.units.iter().filter_map(|unit| unit.state().deadline()).chain(brake).min()
             }
             Phase::Ended { .. } => None,
         }
@@ -286,6 +315,8 @@ impl Supervisor {
     }
 
     fn shut_down(&mut self, wish: End) {
+        let wish = self.possible(wish);
+        self.brake = Brake::Off;
         match self.phase {
             Phase::Booting | Phase::Up | Phase::Rescue => self.begin_end(wish, Because::Asked),
             Phase::Ending { end, asked } if end == wish => {
@@ -305,7 +336,21 @@ impl Supervisor {
         }
     }
 
-    fn begin_end(&mut self, end: End, because: Because) {
+    fn possible(&self, wish: End) -> End {
+        if self.container { End::Exit } else { wish }
+    }
+
+    fn begin_end(&mut self, wish: End, because: Because) {
+        let end = self.possible(wish);
+        if because.is_failure() {
+            if end == End::Reboot {
+                self.brake = Brake::On;
+            }
+            if self.container {
+                // Who started the container has only this to tell how it went.
+                self.status = self.status.or(Some(1));
+            }
+        }
         self.phase = Phase::Ending { end, asked: 1 };
         self.note = MachineNote::Ending { end, because };
         self.rescue_owed = false;
@@ -402,9 +447,22 @@ impl Supervisor {
             Phase::Rescue | Phase::Ended { .. } => {}
             Phase::Ending { end, asked } => {
                 self.stop_what_may(specs, asked >= IMPATIENT, now);
-                if !self.live(specs).any(|_| true) {
-                    self.phase = Phase::Ended { end };
-                    self.finish_owed = true;
+                if now >= LEAST_UPTIME {
+                    self.brake = Brake::Off;
+                }
+                if self.live(specs).any(|_| true) {
+                    return;
+                }
+                match self.brake {
+                    Brake::Off => {
+                        self.phase = Phase::Ended { end };
+                        self.finish_owed = true;
+                    }
+                    Brake::On => {
+                        self.brake = Brake::Said;
+                        self.note = MachineNote::Braked { left: LEAST_UPTIME.saturating_sub(now) as u32 };
+                    }
+                    Brake::Said => {}
                 }
             }
         }

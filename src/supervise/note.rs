@@ -76,6 +76,10 @@ pub enum MachineNote {
         end: End,
     },
     Impatient,
+    /// Everything is down, and the reboot is not to come yet.
+    Braked {
+        left: u32,
+    },
     Rescue {
         because: Because,
     },
@@ -90,6 +94,15 @@ pub enum Because {
     GaveUp(WorkloadId),
     /// The `exit-with` workload has ended; the edge names it.
     ExitWith(WorkloadId),
+}
+
+impl Because {
+    pub fn is_failure(self) -> bool {
+        match self {
+            Because::BootFailed | Because::GaveUp(_) => true,
+            Because::Asked | Because::ExitWith(_) => false,
+        }
+    }
 }
 
 impl Note {
@@ -109,11 +122,14 @@ impl MachineNote {
     pub fn level(self) -> Level {
         match self {
             MachineNote::None | MachineNote::EndChanged { .. } => Level::Info,
-            MachineNote::Impatient => Level::Warn,
-            MachineNote::Ending { because, .. } | MachineNote::Rescue { because } => match because {
-                Because::Asked | Because::ExitWith(_) => Level::Info,
-                Because::BootFailed | Because::GaveUp(_) => Level::Error,
-            },
+            MachineNote::Impatient | MachineNote::Braked { .. } => Level::Warn,
+            MachineNote::Ending { because, .. } | MachineNote::Rescue { because } => {
+                if because.is_failure() {
+                    Level::Error
+                } else {
+                    Level::Info
+                }
+            }
         }
     }
 }
@@ -145,9 +161,12 @@ impl Show for End {
     }
 }
 
+fn millis(number: u32) -> Millis {
+    Millis(u64::from(number))
+}
+
 impl Show for Note {
     fn show(&self, out: &mut dyn Sink) {
-        let millis = |number: u32| Millis(u64::from(number));
         match *self {
             Note::None => {}
             Note::Running { pid } => put!(*out, "running, pid ", pid),
@@ -183,6 +202,9 @@ impl Show for MachineNote {
             }
             MachineNote::EndChanged { end } => put!(*out, "will ", end, " instead"),
             MachineNote::Impatient => put!(*out, "asked a third time, killing everything now"),
+            MachineNote::Braked { left } => {
+                put!(*out, "rebooting in ", millis(left), ": not so soon after a boot that failed");
+            }
             MachineNote::Rescue { because } => put!(*out, "rescue: starting no workloads", because),
         }
     }

@@ -75,7 +75,7 @@ impl Bench {
         };
         let units = (0..count).map(|_| unit()).collect();
         let specs = TestSpecs { units, exit_with: None, on_failure: OnFailure::Reboot };
-        Bench { specs, supervisor: Box::new(Supervisor::EMPTY), now: 1000 }
+        Bench { specs, supervisor: Box::new(Supervisor::EMPTY), now: LEAST_UPTIME }
     }
 
     fn unit(mut self, id: WorkloadId, change: impl FnOnce(&mut TestSpec)) -> Bench {
@@ -691,6 +691,60 @@ mod failing {
         let mut bench = Bench::new(1).on_failure(OnFailure::Rescue);
         assert_eq!(bench.tell(Event::MachineFailed), [Action::EnterRescue]);
         assert_eq!(bench.ready(), []);
+    }
+
+    /// A machine whose critical workload cannot be started, a second after the kernel.
+    fn hasty(on_failure: OnFailure) -> (Bench, Vec<Action>) {
+        let mut bench = Bench::new(1).critical(A).on_failure(on_failure);
+        bench.now = 1000;
+        bench.ready();
+        let actions = bench.on(A, UnitEvent::LaunchFailed(Unable::ForGood { code: 126 }));
+        (bench, actions)
+    }
+
+    #[test]
+    fn a_failure_reboots_no_machine_that_has_only_just_booted() {
+        let (mut bench, actions) = hasty(OnFailure::Reboot);
+        assert_eq!(actions, []);
+        assert_eq!(bench.wait(LEAST_UPTIME - 1001), []);
+        assert_eq!(bench.supervisor.next_deadline(), Some(LEAST_UPTIME));
+        assert_eq!(bench.wait(1), [finish(End::Reboot)]);
+
+        let (mut bench, _) = hasty(OnFailure::Reboot);
+        assert_eq!(bench.shut_down(End::Reboot), [finish(End::Reboot)], "whoever asks is not made to wait");
+        assert_eq!(hasty(OnFailure::Halt).1, [finish(End::Halt)]);
+    }
+
+    #[test]
+    fn a_reboot_that_is_put_off_is_said_once() {
+        let mut bench = Bench::new(1);
+        bench.now = 1500;
+        bench.supervisor.step(&bench.specs, Event::MachineFailed, bench.now);
+        let notes: Vec<String> = bench
+            .drain_all()
+            .into_iter()
+            .map(|action| match action {
+                Action::Report(Report::Machine(note)) => text(note),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(notes.len(), 2, "{notes:?}");
+        assert_eq!(notes[1], "rebooting in 18.5s: not so soon after a boot that failed");
+        bench.now += 1000;
+        assert_eq!(bench.drain_all(), []);
+    }
+
+    #[test]
+    fn in_a_container_every_end_is_an_exit_and_a_failure_has_a_status() {
+        let mut bench = Bench::new(1).critical(A);
+        bench.now = 1000;
+        bench.supervisor.is_in_container();
+        let status = Some(1);
+        assert_eq!(bench.tell(Event::MachineFailed), [Action::Finish { end: End::Exit, status }]);
+
+        let mut bench = Bench::new(1);
+        bench.supervisor.is_in_container();
+        assert_eq!(bench.shut_down(End::PowerOff), [finish(End::Exit)]);
     }
 
     #[test]

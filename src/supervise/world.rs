@@ -382,7 +382,8 @@ impl World {
                 chain[index] = own + below.copied().unwrap_or(0);
             }
         }
-        self.ends_by = self.now + chain.into_iter().max().unwrap_or(0);
+        // A failure's reboot may have to wait for its time.
+        self.ends_by = (self.now + chain.into_iter().max().unwrap_or(0)).max(LEAST_UPTIME);
     }
 
     /// The last process of a workload is gone.
