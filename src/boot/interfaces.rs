@@ -16,7 +16,8 @@ use crate::sys::{BorrowedFd, Errno, fs, socket};
 use crate::text::Text;
 use crate::{error, info, limits, log, put, warn};
 
-/// Modules that an interface or the firewall needs: the kernel would ask modprobe(8) for them.
+/// Modules that an interface or the firewall needs: the kernel would ask modprobe(8) for them, also
+/// for the first of nf_tables's.
 pub(super) fn modules(config: &Config) -> impl Iterator<Item = &'static [u8]> {
     use crate::config::Network;
     let interfaces = |is: fn(&Interface) -> bool| config.interfaces.iter().any(is);
@@ -28,7 +29,7 @@ pub(super) fn modules(config: &Config) -> impl Iterator<Item = &'static [u8]> {
         (workloads(Network::Ipvlan), b"ipvlan"),
         (
             rules::is_wanted(config),
-            b"nf_tables nft_chain_nat nft_nat nft_masq nft_ct nft_counter nft_fib_inet",
+            b"crc32c_generic nf_tables nft_chain_nat nft_nat nft_masq nft_ct nft_counter nft_fib_inet",
         ),
     ];
     wanted.into_iter().filter(|(wanted, _)| *wanted).flat_map(|(_, names)| crate::text::words(names, b' '))

@@ -483,8 +483,7 @@ impl Table<'_, '_> {
         let protocols = [Protocol::Tcp, Protocol::Udp];
         let any_protocol = door.ports.is_none() && door.protocol.is_none();
         let wanted = |protocol: &Protocol| door.protocol.is_none_or(|only| only == *protocol);
-        let mut left = protocols.into_iter().filter(wanted);
-        while let Some(protocol) = left.next() {
+        for protocol in protocols.into_iter().filter(wanted) {
             self.rule(FORWARD).interface(Meta::InName, EQUAL, bridge).family(from.ip.six);
             self.network(End::Source, &from);
             if let Some(to) = door.to {
