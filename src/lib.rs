@@ -37,6 +37,7 @@ pub mod end;
 pub mod init;
 pub mod limits;
 pub mod log;
+pub mod net;
 pub mod pack;
 pub mod run;
 pub mod sandbox;

@@ -16,6 +16,14 @@ pub const MOUNTS: usize = 32;
 /// Network interfaces named in `[network]`.
 pub const INTERFACES: usize = 16;
 
+/// Addresses of a bridge's network that are looked at for a workload without one: twice as many
+/// as there are workloads.
+pub const POOL: u16 = 2 * WORKLOADS as u16;
+
+/// Bytes of the firewall's rules: some 250 ports and ways out, at 500 bytes each. The kernel takes
+/// what fits a socket's buffer, 212,992 bytes unless somebody has changed that.
+pub const FIREWALL: usize = 128 * 1024;
+
 /// Bytes of config text, `/etc/corm.toml` and all drop-ins together, with their
 /// names: 256 workloads of 256 bytes. Places in it are 16 bits.
 pub const CONFIG_TEXT: usize = 64 * 1024 - 1;

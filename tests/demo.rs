@@ -20,9 +20,19 @@ fn fetch(port: u16) -> Result<String> {
 
 #[test]
 fn web_answers_while_hog_dies_and_orphans_are_reaped() -> Result<()> {
-    let options = Options { forwards: vec![Forward::to(8080)], ..Options::default() };
-    let machine = Machine::boot(&Image::demo(&board()).build()?, &options)?;
+    let options = Options { forwards: vec![Forward::to(8080), Forward::to(9000)], ..Options::default() };
+    // The machine itself, on its loopback and on its address, and a port that nobody publishes.
+    let look = r#"
+/bin/busybox httpd -p 9000 -h /srv/www
+for url in http://127.0.0.1:8080/ http://10.0.2.15:8080/ http://10.88.0.2/; do
+    until wget -q -O - $url | grep -q 'It runs.'; do sleep 1; done; echo reached $url
+done
+echo forwarding=$(cat /proc/sys/net/ipv4/ip_forward) ports=$(ls /sys/class/net/br0/brif)
+"#;
+    let image = Image::demo(&board()).file("/etc/corm.d/90-probe.toml", probe(&["web"], look), 0o644);
+    let machine = Machine::boot(&image.build()?, &options)?;
     let port = machine.host_port(8080).context("a port of the host")?;
+    let closed = machine.host_port(9000).context("a port of the host")?;
     machine.wait_for("web: running")?;
 
     let give_up = Instant::now() + Duration::from_secs(120);
@@ -35,6 +45,13 @@ fn web_answers_while_hog_dies_and_orphans_are_reaped() -> Result<()> {
         }
     };
     assert!(page.starts_with("HTTP/1.0 200 OK") || page.starts_with("HTTP/1.1 200 OK"), "{page}");
+
+    let seen = Seen::by_probe(&machine)?;
+    for url in ["http://127.0.0.1:8080/", "http://10.0.2.15:8080/", "http://10.88.0.2/"] {
+        assert!(seen.has(&format!("reached {url}")), "{seen}");
+    }
+    assert_eq!(seen.value("forwarding")?, "1 ports=corm0");
+    assert!(fetch(closed).map_or(true, |page| page.is_empty()), "port 9000 of the machine is closed");
 
     machine.wait_for_match(r"corm: hog: out of memory.*16M")?;
     let first = machine.wait_for_match(r"corm: hog: killed by signal 9.*restart (\d+) in ([0-9.]+m?s)")?;

@@ -197,6 +197,10 @@ impl Image {
                     say::warning(format!("the config wants module {name:?}, and this kernel has none"));
                 }
             }
+            // What corm loads by itself; a kernel may have it built in.
+            if wants_firewall(&archive)? {
+                names.extend(NETWORK.iter().filter(|name| modules.has(name)).map(|name| name.to_string()));
+            }
             add_modules(&mut archive, &modules, &names)?;
         }
         if self.board_settings
@@ -225,6 +229,25 @@ fn own_modules(archive: &Archive) -> Result<Option<Vec<String>>> {
     let modules =
         table.get("system").and_then(|system| system.get("modules")).and_then(|modules| modules.as_array());
     Ok(modules.map(|names| names.iter().filter_map(|name| Some(name.as_str()?.to_owned())).collect()))
+}
+
+/// Modules that a config with bridges and published ports takes.
+const NETWORK: [&str; 9] = [
+    "bridge",
+    "veth",
+    "crc32c_generic",
+    "nf_tables",
+    "nft_chain_nat",
+    "nft_nat",
+    "nft_masq",
+    "nft_ct",
+    "nft_fib_inet",
+];
+
+/// Whether the image's config has a bridge.
+fn wants_firewall(archive: &Archive) -> Result<bool> {
+    let text = archive.text(MAIN_CONFIG)?.unwrap_or_default();
+    Ok(text.contains("bridge"))
 }
 
 /// What corm must know of the board and a config need not repeat. A config that

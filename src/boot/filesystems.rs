@@ -146,7 +146,7 @@ impl Options {
         let result = match result {
             // The kernel does not know the filesystem: perhaps a module does.
             Err(Errno::ENODEV) if !flags.has(Flags::BIND) => {
-                let Some(modules) = Modules::open() else { return result };
+                let Some(modules) = Modules::open(true) else { return result };
                 modules.load(false, &mut [kind.to_bytes()].into_iter());
                 mount::mount(Some(source), target, Some(kind), flags, data)
             }

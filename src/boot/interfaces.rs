@@ -1,61 +1,205 @@
-//! Static addresses of the machine's own interfaces.
+//! The machine's own interfaces, its bridges, and the firewall before them.
+//!
+//! Nothing has an address before the firewall stands. Where it cannot be set up,
+//! there are no bridges: nothing that was to be behind it is reached, or gets out.
 
 use super::complain;
 use super::late::Patience;
+use crate::config::address::{Cidr, Route, ip};
 use crate::config::{Config, Interface};
-use crate::sys::Errno;
-use crate::sys::interface::Stack;
-use crate::text::{Show, Sink};
-use crate::{info, packed, put, warn};
-use core::ffi::CStr;
+use crate::net::conversation::{Conversation, Trouble};
+use crate::net::link::{self, Kind};
+use crate::net::message::Messages;
+use crate::net::{firewall, rules};
+use crate::sys::netlink::Family;
+use crate::sys::{BorrowedFd, Errno, fs, socket};
+use crate::text::Text;
+use crate::{error, info, limits, log, put, warn};
 
-/// Waits for each interface of `[network]` and configures it.
-pub(super) fn configure(config: &Config, patience: &mut Patience) {
+/// Modules that an interface or the firewall needs: the kernel would ask modprobe(8) for them, also
+/// for the first of nf_tables's.
+pub(super) fn modules(config: &Config) -> impl Iterator<Item = &'static [u8]> {
+    use crate::config::Network;
+    let interfaces = |is: fn(&Interface) -> bool| config.interfaces.iter().any(is);
+    let workloads = |network| config.workloads.iter().any(|workload| workload.network == network);
+    let wanted: [(bool, &'static [u8]); 5] = [
+        (interfaces(|interface| interface.bridge), b"bridge veth"),
+        (interfaces(|interface| interface.vlan.is_some()), b"8021q"),
+        (workloads(Network::Macvlan), b"macvlan"),
+        (workloads(Network::Ipvlan), b"ipvlan"),
+        (
+            rules::is_wanted(config),
+            b"crc32c_generic nf_tables nft_chain_nat nft_nat nft_masq nft_ct nft_counter nft_fib_inet",
+        ),
+    ];
+    wanted.into_iter().filter(|(wanted, _)| *wanted).flat_map(|(_, names)| crate::text::words(names, b' '))
+}
+
+/// Makes the firewall and gives it to whoever is at the other end of `keeper`. Says whether the
+/// network is guarded: by it, or because there is nothing to guard.
+pub(super) fn guard(config: &Config, keeper: Option<BorrowedFd>) -> bool {
+    if !rules::is_wanted(config) {
+        return true;
+    }
+    let made = firewall::make(config).and_then(|table| {
+        let keeper = keeper.ok_or(Errno::EPIPE);
+        let sent = keeper.and_then(|keeper| socket::send_descriptor(keeper, table.borrow()));
+        sent.map_err(|errno| Trouble::new(link::What::Firewall, errno))
+    });
+    if let Err(trouble) = &made {
+        error!("cannot ", *trouble, "; there will be no bridges");
+    }
+    made.is_ok()
+}
+
+/// Waits for each interface of `[network]` and configures it; makes those that are to be made.
+pub(super) fn configure(config: &Config, guarded: bool, patience: &mut Patience) {
     if config.interfaces.is_empty() {
         return;
     }
-    let stack = match Stack::open() {
-        Ok(stack) => stack,
-        Err(errno) => return complain!(Err(errno), "cannot configure the network"),
+    let kernel = match Conversation::open(Family::Route) {
+        Ok(kernel) => kernel,
+        Err(trouble) => return warn!("network: cannot ", trouble),
     };
-    for interface in &config.interfaces {
-        let name = config.c_str(interface.name);
-        if patience.wait_for(&mut || stack.find(name) != Err(Errno::ENODEV)) {
-            configure_one(name, interface, &stack);
-        } else {
-            let seconds = Patience::SECONDS;
-            warn!("network ", name, ": not there after ", seconds, "s; is its driver among the modules?");
+    for interface in config.interfaces.iter().filter(|interface| guarded || !interface.bridge) {
+        let name = config.bytes(interface.name);
+        let done = find_or_make(config, interface, &kernel, patience)
+            .and_then(|index| set_up(config, interface, &kernel, index));
+        match done {
+            Ok(()) => {
+                let mut addresses = log::Line::new();
+                for address in config.words(interface.addresses) {
+                    put!(addresses, " ", config.bytes(*address));
+                }
+                info!("network ", name, ":", addresses);
+            }
+            Err(trouble) if trouble.what == link::What::Find => {
+                let seconds = Patience::SECONDS;
+                warn!("network ", name, ": not there after ", seconds, "s; is its driver among the modules?");
+            }
+            Err(trouble) => warn!("network ", name, ": cannot ", trouble),
         }
+    }
+    if guarded && rules::is_wanted(config) {
+        forward(config);
     }
 }
 
-fn configure_one(name: &CStr, interface: &Interface, stack: &Stack) {
-    let mut what = packed!(": cannot set its address");
-    let mut result = stack.set_address(name, interface.address, interface.prefix);
-    if result.is_ok() {
-        what = packed!(": cannot turn it on");
-        result = stack.turn_on(name);
+fn find(kernel: &Conversation, name: &[u8], patience: &mut Patience) -> Result<u32, Trouble> {
+    let mut found = kernel.find(name);
+    patience.wait_for(&mut || {
+        if found.is_err() {
+            found = kernel.find(name);
+        }
+        !found.as_ref().is_err_and(|trouble| trouble.errno == Errno::ENODEV)
+    });
+    found
+}
+
+fn find_or_make(
+    config: &Config,
+    interface: &Interface,
+    kernel: &Conversation,
+    patience: &mut Patience,
+) -> Result<u32, Trouble> {
+    let name = config.bytes(interface.name);
+    let kind = match interface.vlan {
+        Some((link, number)) => {
+            Some(Kind::Vlan { link: find(kernel, config.bytes(link), patience)?, number })
+        }
+        None => interface.bridge.then_some(Kind::Bridge),
+    };
+    if let Some(kind) = kind {
+        match kernel.say(&mut |out| link::make(out, name, kind, None)) {
+            Err(trouble) if trouble.errno != Errno::EEXIST => return Err(trouble),
+            _ => {}
+        }
     }
-    if result.is_ok()
-        && let Some(gateway) = interface.gateway
+    find(kernel, name, patience)
+}
+
+/// Tries everything; what it could not do first.
+fn set_up(config: &Config, interface: &Interface, kernel: &Conversation, index: u32) -> Result<(), Trouble> {
+    let mac = interface.mac.and_then(|mac| crate::config::address::mac(config.bytes(mac)));
+    kernel.say(&mut |out| {
+        if let Some(mac) = &mac {
+            link::set_mac(out, index, mac);
+        }
+        if let Some(mtu) = interface.mtu {
+            link::set_mtu(out, index, mtu);
+        }
+        for word in config.words(interface.addresses) {
+            if let Some(address) = Cidr::parse(config.bytes(*word)) {
+                link::add_address(out, index, &address);
+            }
+        }
+        link::turn_on(out, index);
+        for word in config.words(interface.gateways) {
+            add_route(out, index, ip(config.bytes(*word)).map(Route::default));
+        }
+        for word in config.words(interface.routes) {
+            add_route(out, index, Route::parse(config.bytes(*word)));
+        }
+    })
+}
+
+fn add_route(out: &mut Messages, index: u32, route: Option<Route>) {
+    if let Some(route) = route {
+        link::add_route(out, index, &route);
+    }
+}
+
+/// Lets packets through the machine, which the firewall stands in the way of.
+fn forward(config: &Config) {
+    let bridges = || config.interfaces.iter().filter(|interface| interface.bridge);
+    let has_six = |list| {
+        config.words(list).iter().any(|word| Cidr::parse(config.bytes(*word)).is_some_and(|it| it.ip.six))
+    };
+    let six = bridges().any(|bridge| has_six(bridge.addresses));
+    // Where br_netfilter is loaded, what stays on a bridge would go through the rules for what leaves it.
+    for key in
+        [c"/proc/sys/net/bridge/bridge-nf-call-iptables", c"/proc/sys/net/bridge/bridge-nf-call-ip6tables"]
     {
-        what = packed!(": cannot set its gateway");
-        result = stack.set_gateway(gateway);
+        let result = fs::write_file(BorrowedFd::CWD, key, b"0");
+        complain!(
+            result.or_else(|errno| if errno == Errno::ENOENT { Ok(()) } else { Err(errno) }),
+            "cannot write 0 to ",
+            key
+        );
     }
-    match result {
-        Ok(()) | Err(Errno::EEXIST) => {
-            info!("network ", name, ": ", Address(interface.address), "/", interface.prefix);
+    // Nobody is told of shorter ways: there are none.
+    write(b"ipv4/conf/all/send_redirects", b"0");
+    for interface in &config.interfaces {
+        let name = config.bytes(interface.name);
+        if interface.bridge {
+            // Published ports are there for the machine itself on 127.0.0.1; nothing else gets in, by a rule.
+            write_of(b"ipv4/conf/", name, b"/route_localnet", b"1");
+            write_of(b"ipv4/conf/", name, b"/send_redirects", b"0");
+        } else if six {
+            // A router would not listen to routers.
+            write_of(b"ipv6/conf/", name, b"/accept_ra", b"2");
         }
-        Err(_) => complain!(result, "network ", name, what),
+    }
+    if bridges().next().is_some() {
+        write(b"ipv4/ip_forward", b"1");
+    }
+    if six {
+        write(b"ipv6/conf/all/forwarding", b"1");
     }
 }
 
-/// An IPv4 address for people.
-struct Address([u8; 4]);
+fn write(key: &[u8], value: &[u8]) {
+    write_of(key, b"", b"", value);
+}
 
-impl Show for Address {
-    fn show(&self, out: &mut dyn Sink) {
-        let [a, b, c, d] = self.0;
-        put!(*out, a, ".", b, ".", c, ".", d);
-    }
+/// Writes a setting of the network's.
+#[inline(never)]
+fn write_of(before: &[u8], name: &[u8], after: &[u8], value: &[u8]) {
+    let mut path = Text::<{ limits::PATH }>::new();
+    put!(path, "/proc/sys/net/", before, name, after);
+    let result = match path.as_c_str() {
+        Some(path) => fs::write_file(BorrowedFd::CWD, path, value),
+        None => Err(Errno::ENAMETOOLONG),
+    };
+    complain!(result, "cannot write ", value, " to ", path);
 }

@@ -20,13 +20,16 @@ pub fn has_late_work(config: &Config) -> bool {
     !config.system.modules.is_empty()
         || config.workloads.iter().any(|workload| has_filesystem(config, workload))
         || !config.interfaces.is_empty()
+        || interfaces::modules(config).next().is_some()
         || !config.mounts.is_empty()
         || config.system.exit_report.is_some()
 }
 
 /// Modules, interfaces, mounts, workloads' terminals and ports. The exit status of the child it runs in: 0, or
 /// 1 when something `required` failed.
-pub fn late(config: &Config, found: &Found) -> u8 {
+///
+/// `keeper`: where the firewall goes.
+pub fn late(config: &Config, found: &Found, keeper: Option<BorrowedFd>) -> u8 {
     load_modules(config);
     if !found.console && !config.system.modules.is_empty() {
         // virtio_console's ports come some time after the module; a machine
@@ -34,7 +37,8 @@ pub fn late(config: &Config, found: &Found) -> u8 {
         Patience::new(CONSOLE).wait_for(&mut || stdio::open_console().is_some());
     }
     let mut patience = Patience::new(Patience::SECONDS * 1000);
-    interfaces::configure(config, &mut patience);
+    let guarded = interfaces::guard(config, keeper);
+    interfaces::configure(config, guarded, &mut patience);
     let complete = filesystems::mount_all(config, &mut patience);
     load_filesystems(config);
     patience.wait_for(&mut || has_stdio(config));
@@ -64,7 +68,8 @@ const CONSOLE: u64 = 500;
 /// Modules, and the sysctls that only they brought.
 fn load_modules(config: &Config) {
     let names = config.words(config.system.modules);
-    if names.is_empty() {
+    let mut network = interfaces::modules(config).peekable();
+    if names.is_empty() && network.peek().is_none() {
         return;
     }
     let sysctls = config.pairs(config.system.sysctl);
@@ -72,7 +77,9 @@ fn load_modules(config: &Config) {
     for (missing, pair) in missing.iter_mut().zip(sysctls) {
         *missing = !prepare::has_sysctl(config, pair);
     }
-    if let Some(modules) = Modules::open() {
+    if let Some(modules) = Modules::open(!names.is_empty()) {
+        // What is missing may be built in; if it is not, what needs it will say so.
+        modules.load(false, &mut network);
         modules.load(true, &mut names.iter().map(|name| config.bytes(*name)));
     }
     for (missing, pair) in missing.iter().zip(sysctls) {
@@ -111,7 +118,7 @@ fn load_filesystems(config: &Config) {
         }
     }
     if !wanted.is_empty()
-        && let Some(modules) = Modules::open()
+        && let Some(modules) = Modules::open(true)
     {
         modules.load(false, &mut wanted.iter().copied());
     }

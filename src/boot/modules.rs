@@ -27,8 +27,8 @@ pub(super) struct Modules {
 type Done<'a> = Vec<&'a [u8], { limits::MODULES }>;
 
 impl Modules {
-    /// Says so, and gives `None`, if there are none for this kernel.
-    pub(super) fn open() -> Option<Modules> {
+    /// `None` if there are none for this kernel, which is said if any was `asked` for.
+    pub(super) fn open(asked: bool) -> Option<Modules> {
         let names = Names::read();
         let mut path = Text::<{ limits::PATH }>::new();
         crate::put!(path, "/lib/modules/", names.release());
@@ -41,7 +41,12 @@ impl Modules {
         match opened {
             Ok((directory, dependencies)) => Some(Modules { names, directory, dependencies }),
             Err(errno) => {
-                complain!(Err(errno), "no kernel modules: ", path, "/modules.dep");
+                complain!(
+                    if asked { Err(errno) } else { Ok(()) },
+                    "no kernel modules: ",
+                    path,
+                    "/modules.dep"
+                );
                 None
             }
         }

@@ -3,10 +3,9 @@
 
 use super::{Found, complain};
 use crate::config::{Config, Network, Pair};
-use crate::limits;
-use crate::sys::interface::Stack;
 use crate::sys::{BorrowedFd, Errno, fs, machine};
 use crate::text::{Sink, Text};
+use crate::{limits, net};
 
 /// Hostname, loopback, sysctl. Never waits.
 pub fn prepare(config: &Config, found: &Found) {
@@ -29,8 +28,7 @@ fn uses_network(config: &Config) -> bool {
 }
 
 fn turn_on_loopback() {
-    let result = Stack::open().and_then(|stack| stack.turn_on(c"lo"));
-    complain!(result, "cannot turn on the loopback interface");
+    complain!(net::workload::turn_on_loopback(), "cannot turn on the loopback interface");
 }
 
 /// What nobody waits for, a third of a boot's system calls: the banner, what the

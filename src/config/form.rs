@@ -3,6 +3,7 @@
 //! Functions here take the bytes of a string and give a number, or say whether
 //! they are of that form. They know nothing of keys and tables.
 
+use super::address::{self, Cidr, Egress, Published, Route};
 use super::calls::{NATIVE, SETS};
 use crate::limits;
 use crate::pack::Packed;
@@ -42,6 +43,8 @@ macro_rules! forms {
 forms! {{
     // Numbers.
     Boolean BOOLEAN, "a boolean|`true` or `false`";
+    Vlan INTEGER, "a VLAN's number|1 to 4094";
+    Mtu INTEGER, "a size|a number of bytes from 68 to 65535";
     Count INTEGER, "a count|a whole number above 0";
     CountOrMax INTEGER | TEXT, "a count|a whole number above 0, or \"max\"";
     Weight INTEGER, "a weight|a whole number from 1 to 10000";
@@ -63,8 +66,6 @@ forms! {{
     Descriptor INTEGER, "a descriptor|a number from 3 to 255";
     TcpPort INTEGER, "a port|a number from 1 to 65535";
     User INTEGER | TEXT, "a user|\"auto\", a uid, or \"uid:gid\"; names are not looked up";
-    Address TEXT, "an address|IPv4 with its prefix length: \"192.0.2.5/24\"";
-    Gateway TEXT, "an address|IPv4: \"192.0.2.1\"";
     // What is kept as text.
     Text TEXT, "a string|text in quotes";
     Setting TEXT | INTEGER, "a string|or a number; dots in a name want quotes: `\"kernel.panic\" = 10`";
@@ -79,7 +80,13 @@ forms! {{
     Granted TEXT, "a device|a path below /dev, with `:r` behind it if only to be read";
     Cpuset TEXT, "a list of numbers|such as \"0-1,3\"";
     Capability TEXT, "a capability|as capabilities(7) has it: \"net-bind-service\"";
-    Port TEXT, "a port or a range of ports|\"8080\", or \"5000-5010\"";
+    PortRange TEXT, "a port or a range of ports|\"8080\", or \"5000-5010\"";
+    Cidr TEXT, "an address|with its prefix length: \"192.0.2.5/24\", \"2001:db8::5/64\"";
+    Ip TEXT, "an address|such as \"192.0.2.1\" or \"2001:db8::1\"";
+    Route TEXT, "a route|such as \"10.1.0.0/16 via 192.0.2.3 metric 50\"";
+    Port TEXT, "a port|\"8080:80/tcp\" or \"5000-5010/udp\": the machine's, then the workload's";
+    Egress TEXT, "a destination|such as \"10.0.0.0/8\", \"any:443\" or \"192.0.2.1:53/udp\"";
+    Mac TEXT, "an address|such as \"02:00:00:00:00:01\"";
     Call TEXT, "a system call|a name as in syscalls(2), or @strict, @default or @all";
     // Names that are keys.
     Workload TEXT, "a name for a workload|a-z, 0-9 and `-`, at most 31; `init` is corm's own";
@@ -89,13 +96,17 @@ forms! {{
     Variable TEXT, "a name for a variable|it is empty or contains `=`";
     Sysctl TEXT, "a kernel setting|as below /proc/sys: \"kernel.panic\"";
     // Arrays and tables.
-    Words ARRAY, "an array of strings|`[\"one\", \"two\"]`";
     Options ARRAY, "an array of options|`[\"noatime\", \"nodev\"]`";
     Modules ARRAY, "an array of module names|`[\"virtio_net\"]`";
     Names ARRAY, "an array of workloads|their names: `[\"broker\"]`";
     Command ARRAY, "a command|an array: the program's absolute path, then its arguments";
     Capabilities ARRAY, "an array of capabilities|`[\"net-bind-service\"]`";
-    Ports ARRAY, "an array of ports|`[\"8080\", \"5000-5010\"]`";
+    PortRanges ARRAY, "an array of ports|`[\"8080\", \"5000-5010\"]`";
+    Addresses TEXT | ARRAY, "an address|or an array of them";
+    Gateways TEXT | ARRAY, "an address|or an array of them";
+    Routes ARRAY, "an array of routes|`[\"10.1.0.0/16 via 192.0.2.3\"]`";
+    Ports ARRAY, "an array of ports|`[\"8080:80/tcp\"]`";
+    Egresses ARRAY, "an array of destinations|`[\"10.0.0.0/8\", \"any:443\"]`";
     Devices ARRAY, "an array of devices|`[\"/dev/ttyS1\", \"/dev/rtc0:r\"]`";
     Calls ARRAY, "an array of system calls|`[\"@default\", \"mount\"]`";
     Signals ARRAY, "an array of signals|one to four: `[\"TERM\", \"INT\"]`";
@@ -158,7 +169,13 @@ impl Form {
                 Form::Source => is_path(text) || (is_word(text) && !has(text, b'/')),
                 Form::Cpuset => is_cpuset(text),
                 Form::Capability => capability(text).is_some(),
-                Form::Port => port_range(text).is_some(),
+                Form::PortRange => port_range(text).is_some(),
+                Form::Cidr => Cidr::parse(text).is_some(),
+                Form::Ip => address::ip(text).is_some(),
+                Form::Route => Route::parse(text).is_some(),
+                Form::Port => Published::parse(text).is_some(),
+                Form::Egress => Egress::parse(text).is_some(),
+                Form::Mac => address::mac(text).is_some(),
                 Form::Call => is_listed(SETS, text) || NATIVE.find(text).is_some(),
                 // It becomes a cgroup, a hostname and a prefix of log lines.
                 Form::Workload => !text.iter().any(u8::is_ascii_uppercase) && text != b"init",
@@ -183,7 +200,7 @@ impl Form {
     /// Does a later version take what this one does not?
     pub fn is_for_later(self, text: &[u8]) -> bool {
         match self {
-            Form::Address => text == b"dhcp" || has(text, b':'),
+            Form::Cidr => text == b"dhcp",
             Form::Source => {
                 words(b"LABEL= UUID= PARTLABEL= PARTUUID=", b' ').any(|label| text.starts_with(label))
             }
@@ -226,8 +243,6 @@ impl Form {
             Form::Scheduler => with_level(text, b"normal fifo round-robin batch iso idle")?,
             Form::Signal => signal(text)?,
             Form::User => fields(text, b":", 32)?,
-            Form::Address => fields(text, b".../", 8)?,
-            Form::Gateway => fields(text, b"...", 8)?,
             _ => return None,
         };
         self.within(number)
@@ -250,6 +265,8 @@ impl Form {
         const SHORT: u64 = u32::MAX as u64;
         let (least, most) = match self {
             Form::Count | Form::CountOrMax => (1, SHORT - 1),
+            Form::Vlan => (1, 4094),
+            Form::Mtu => (68, 65_535),
             Form::Weight => (1, 10_000),
             Form::Descriptor => (3, 255),
             Form::TcpPort => (1, 65_535),
@@ -280,8 +297,6 @@ impl Form {
             Form::Signal if number >> 1 != 16 => (1, LAST),
             // The last 32-bit number means "none" to the kernel.
             Form::User if number >> 32 != SHORT && number & SHORT != SHORT => (0, u64::MAX),
-            Form::Address if number & 0xff <= 32 => (0, u64::MAX),
-            Form::Gateway => (0, u64::MAX),
             _ => return None,
         };
         (least <= number && number <= most).then_some(number)
@@ -330,7 +345,7 @@ pub(super) fn halves(lines: Packed, number: u8) -> (Packed, Packed) {
 /// The number at the start of a text: digits without leading zeros, which
 /// other programs take for octal. What comes after it stays in `text`.
 #[inline(never)]
-fn take(text: &mut &[u8]) -> Option<u64> {
+pub(super) fn take(text: &mut &[u8]) -> Option<u64> {
     let mut number = None;
     while let Some((digit @ b'0'..=b'9', rest)) = text.split_first() {
         if number == Some(0) {
@@ -344,7 +359,7 @@ fn take(text: &mut &[u8]) -> Option<u64> {
 
 /// Takes that byte from the start of a text, if it is there.
 #[inline(never)]
-fn eat(text: &mut &[u8], byte: u8) -> bool {
+pub(super) fn eat(text: &mut &[u8], byte: u8) -> bool {
     let rest = text.strip_prefix(&[byte]);
     *text = rest.unwrap_or(text);
     rest.is_some()
@@ -499,11 +514,6 @@ pub fn port_range(mut text: &[u8]) -> Option<(u16, u16)> {
     let last = if eat(&mut text, b'-') { take(&mut text)? } else { first };
     let range = (u16::try_from(first).ok()?, u16::try_from(last).ok()?);
     (text.is_empty() && first <= last).then_some(range)
-}
-
-/// Are both in one network of that prefix length?
-pub(super) fn same_network(one: u32, other: u32, prefix: u8) -> bool {
-    u64::from(one ^ other).wrapping_shr(32u32.saturating_sub(prefix.into())) == 0
 }
 
 /// An absolute path in its only spelling, so that two paths are the same place

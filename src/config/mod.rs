@@ -17,6 +17,7 @@
 //! The text and the tree are needed while reading only; their pages can be given
 //! back to the kernel afterwards.
 
+pub mod address;
 pub mod calls;
 #[cfg(any(test, fuzzing))]
 pub mod events;

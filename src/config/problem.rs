@@ -115,12 +115,19 @@ sentences! {
     // Values that are well-formed and yet cannot be.
     NoCommand "@T has no `command`|`command = [\"/bin/program\", \"argument\"]`";
     NoType "@T has no `type`|the name of a filesystem";
+    NoAddress "@T has no `address`|`address = \"192.0.2.5/24\"`, or `[]` for none";
     NoDevice "@T has no `device`|a block device, or where it is mounted";
-    NoAddress "@T has no `address`|`address = \"192.0.2.5/24\"`";
     NotOneVolume "@T is not one volume|`{ tmpfs = \"8M\" }` or `{ source = \"/directory\" }`";
     NotOneReady "@T is not one way to be ready|`{ fd = 3 }` or `{ tcp = 8080 }`";
     Gateway "@T cannot be reached|it is not in the network of `address`";
     GatewayAlone "@T cannot be reached|`address` is missing";
+    VlanAlone "@T is not one kind of interface|a VLAN wants `vlan` and `link`, a bridge neither";
+    NotOneNetwork "@T is not one network|one of `mode`, `bridge`, `macvlan`, `ipvlan`, `interface`";
+    NoBridge "no bridge is called @T|`[network.NAME]` with `bridge = true`";
+    NotOnBridge "@T cannot be its address|in a network of the bridge, and nobody else's";
+    BridgeOnly "@T is of no use here|it wants `bridge = \"NAME\"`";
+    PortsNowhere "@T lead nowhere|they want `bridge = \"NAME\"` or `mode = \"host\"`";
+    TooEarly "@T is too early for this network|it comes with `[network]`";
     Backoff "@T makes `first` more than `most`|200ms and 30s where not given";
     Wall "@T asks for a wall|`privileged = true` takes down all walls: drop one of the two";
     MachineRight "@T counts for nothing in a user namespace|name its `user`, or `namespaces = { user = \"host\" }`";

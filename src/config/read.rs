@@ -20,12 +20,14 @@ use super::schema::Key;
 use super::source::{Sources, Span};
 use super::token::{bare, decode, integer, same, word};
 use super::toml::Parser;
-use super::tree::{NOWHERE, NodeId, ROOT, Tree};
+use super::tree::{Kind, NOWHERE, NodeId, ROOT, Tree};
 use super::types::*;
 use super::{graph, users};
 use crate::limits;
 use crate::text::{Text, word_index};
 use heapless::Vec;
+
+mod network;
 
 /// What came of reading a config.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -211,9 +213,6 @@ impl Givens {
                 }
             }
         };
-        if privileged || self.is(Key::NetworkMode) {
-            workload.network = Network::Host;
-        }
         workload.host = self.shared(privileged);
         workload.joined = self.joined();
         workload.devices = self.entries(Key::Devices);
@@ -411,7 +410,7 @@ impl Reader<'_> {
         }
         let token = self.sources.bytes(node.value);
         match kind {
-            form::TEXT => return self.text(form, node.value),
+            form::TEXT if form.kinds() & form::ARRAY == 0 => return self.text(form, node.value),
             form::INTEGER => {
                 let integer = integer(token).unwrap_or(0);
                 if form == Form::Setting {
@@ -423,7 +422,7 @@ impl Reader<'_> {
                 return self.number(form, node.value, form.whole(integer as u64));
             }
             form::BOOLEAN => self.value = u64::from(token == b"true"),
-            form::ARRAY if form != Form::Tables => return self.words(form, child),
+            form::ARRAY | form::TEXT if form != Form::Tables => return self.words(form, child),
             _ if matches!(form, Form::Variables | Form::Settings) => return self.pairs(form, child),
             _ => self.value = SPECIAL,
         }
@@ -490,6 +489,11 @@ impl Reader<'_> {
         Str::unpacked(self.value)
     }
 
+    /// The first one of an array; a string is a list of one.
+    fn elements(&self, array: NodeId) -> Option<NodeId> {
+        if self.tree.node(array).kind == Kind::Text { Some(array) } else { self.tree.first(array) }
+    }
+
     /// An array of strings.
     #[inline(never)]
     fn words(&mut self, form: Form, array: NodeId) -> bool {
@@ -501,13 +505,18 @@ impl Reader<'_> {
             Form::Options => Form::Option,
             Form::Capabilities => Form::Capability,
             Form::Calls => Form::Call,
-            Form::Ports => Form::Port,
+            Form::PortRanges => Form::PortRange,
             Form::Signals => Form::Signal,
+            Form::Addresses => Form::Cidr,
+            Form::Gateways => Form::Ip,
+            Form::Routes => Form::Route,
+            Form::Ports => Form::Port,
+            Form::Egresses => Form::Egress,
             Form::Devices => Form::Granted,
             _ => Form::Text,
         };
         let mut signals = 0u64;
-        let mut child = self.tree.first(array);
+        let mut child = self.elements(array);
         if form == Form::Command && child.is_none() {
             return self.number(form, self.tree.node(array).value, None);
         }
@@ -530,6 +539,7 @@ impl Reader<'_> {
             if self.config.words.push(Str::unpacked(self.value)).is_err() {
                 return self.too_many(self.tree.node(node).value, Wrong::Words, limits::WORDS);
             }
+            child = if node == array { None } else { self.tree.next(node) };
         }
         if form == Form::Signals {
             return self.number(form, self.tree.node(array).value, Some(signals).filter(|all| *all != 0));
@@ -613,6 +623,7 @@ impl Reader<'_> {
         }
         users::settle(self.config);
         self.read_joins();
+        self.fill_pools();
     }
 
     /// Reads each table in `all`, and takes back what it has put into the pools
@@ -687,31 +698,6 @@ impl Reader<'_> {
         }
     }
 
-    fn read_interface(&mut self, table: NodeId, name: Str) {
-        if self.bad {
-            return;
-        }
-        let place = self.tree.node(table).key;
-        let (address, gateway) = (self.given.get(Key::Address), self.given.get(Key::Gateway));
-        let (bytes, prefix) = ((address.value >> 8) as u32, address.value as u8);
-        if gateway.node != NOWHERE {
-            let there = self.tree.node(gateway.node).value;
-            if address.node == NOWHERE {
-                self.wrong(there, Wrong::GatewayAlone.into());
-            } else if !form::same_network(gateway.value as u32, bytes, prefix) {
-                self.wrong(there, Wrong::Gateway.into());
-            }
-        }
-        if !self.bad && address.node == NOWHERE {
-            self.wrong(place, Wrong::NoAddress.into());
-        }
-        let gateway = self.given.short(Key::Gateway, SPECIAL).map(u32::to_be_bytes);
-        let interface = Interface { name, address: bytes.to_be_bytes(), prefix, gateway };
-        if !self.bad && self.config.interfaces.push(interface).is_err() {
-            self.too_many(place, Wrong::Interfaces, limits::INTERFACES);
-        }
-    }
-
     #[inline(never)]
     fn break_cycles(&mut self) {
         let (tree, teller) = (self.tree, &mut self.teller);
@@ -741,6 +727,7 @@ impl Reader<'_> {
             self.take_down_walls();
         }
         self.check_backoff();
+        let (network, connection) = self.read_connection();
         // What is not in the config's text.
         let own_root = privileged.then(|| Root::Directory(self.intern_word("/")));
         // A stream that the table does not name is /dev/null.
@@ -749,7 +736,7 @@ impl Reader<'_> {
         let capabilities = self.capabilities();
         if !privileged {
             self.check_namespaces();
-            self.check_capabilities();
+            self.check_capabilities(network);
         }
         let blank = self.config.blank;
         if !self.bad && self.config.workloads.push(blank).is_err() {
@@ -766,6 +753,8 @@ impl Reader<'_> {
             workload.limits = limits;
             workload.volumes = volumes;
             workload.capabilities = capabilities;
+            workload.network = network;
+            workload.connection = connection;
             self.given.fill(workload, own_root, first, null);
         }
     }
@@ -817,15 +806,15 @@ impl Reader<'_> {
     }
 
     /// A right in a user namespace is one over what belongs to that. The machine's clock
-    /// does not, nor does its network.
-    fn check_capabilities(&mut self) {
+    /// does not, nor does its network, nor one that the machine has made for the workload.
+    fn check_capabilities(&mut self, network: Network) {
         const NETWORK: u64 = 0xf << 10;
         const INSIDE: u64 = 0x1ff | NETWORK | 1 << 15 | 1 << 18 | 1 << 19 | 1 << 21 | 1 << 31 | 1 << 40;
         let named = self.given.or(Key::User, SPECIAL) != SPECIAL;
         if named || self.given.is(Key::UserNamespace) || self.given.get(Key::Join).node != NOWHERE {
             return;
         }
-        let counts = if self.given.is(Key::NetworkMode) { INSIDE & !NETWORK } else { INSIDE };
+        let counts = if network == Network::None { INSIDE } else { INSIDE & !NETWORK };
         for entry in self.tree.children(self.given.get(Key::Capabilities).node) {
             let place = self.tree.node(entry).value;
             let number = form::capability(word(self.sources.bytes(place)).as_bytes());
@@ -837,11 +826,15 @@ impl Reader<'_> {
 
     /// What the config says of a privileged workload is what it gets.
     fn take_down_walls(&mut self) {
-        const WALLS: [Key; 13] = [
+        const WALLS: [Key; 17] = [
             Key::RootDirectory,
             Key::Overlay,
             Key::Volume,
             Key::NetworkMode,
+            Key::Bridge,
+            Key::Macvlan,
+            Key::Ipvlan,
+            Key::Moved,
             Key::MountNamespace,
             Key::Join,
             Key::Devices,

@@ -59,6 +59,20 @@ pub(super) enum Key {
     MountRequired,
     Address,
     Gateway,
+    Routes,
+    Mtu,
+    Mac,
+    MakeBridge,
+    Vlan,
+    Link,
+    Masquerade,
+    Bridge,
+    Macvlan,
+    Ipvlan,
+    Moved,
+    Ports,
+    Egress,
+    Open,
     Command,
     RootDirectory,
     Overlay,
@@ -269,10 +283,15 @@ sections! {
         "required" Boolean MountRequired, "A boot without it has failed.";
     }
     Interface "[network.NAME]" {
-        "address" Address Address, "IPv4 address and prefix length.";
-        "gateway" Gateway Gateway, "The router of the default route.";
-        "bridge" Boolean NotYet, "Make this interface, a bridge.";
-        "masquerade" Boolean NotYet, "What comes from this interface leaves with the machine's address.";
+        "address" Addresses Address, "IP addresses with their prefix lengths.";
+        "gateway" Gateways Gateway, "The routers of the default routes.";
+        "routes" Routes Routes, "Other routes.";
+        "mtu" Mtu Mtu, "The largest packet.";
+        "mac" Mac Mac, "Its MAC address.";
+        "bridge" Boolean MakeBridge, "Make this interface, a bridge.";
+        "vlan" Vlan Vlan, "Make this interface, a VLAN of this number on `link`.";
+        "link" Interface Link, "The interface the VLAN is on.";
+        "masquerade" Boolean Masquerade, "What comes from this bridge leaves with the machine's address.";
     }
     Volume "[workload.NAME.volumes.\"/path\"]" {
         "tmpfs" Size VolumeTmpfs, "An empty writable directory in memory, of at most this size.";
@@ -370,8 +389,8 @@ sections! {
         "seccomp" Seccomp Seccomp, "System calls it may use.";
         "masks" Masks Masks, "What of /proc and /sys it does not see.";
         "landlock" Landlock Landlock, "A second wall around files.";
-        "allow-bind" Ports AllowBind, "TCP ports it may listen on.";
-        "allow-connect" Ports AllowConnect, "TCP ports it may connect to.";
+        "allow-bind" PortRanges AllowBind, "TCP ports it may listen on.";
+        "allow-connect" PortRanges AllowConnect, "TCP ports it may connect to.";
     }
     Seccomp "[workload.NAME.security.seccomp]" {
         "allow" Calls Allow, "System calls it may use, and no others.";
@@ -380,9 +399,15 @@ sections! {
     }
     Connection "[workload.NAME.network]" {
         "mode" NetworkMode NetworkMode, "Its own namespace with only a loopback, or the machine's.";
-        "bridge" Name NotYet, "The bridge it is connected to.";
-        "address" Address NotYet, "Its address there.";
-        "ports" Words NotYet, "Ports of the machine that lead to it: \"8080:80/tcp\".";
+        "bridge" Interface Bridge, "The bridge it is connected to.";
+        "macvlan" Interface Macvlan, "The interface it shares, under a MAC address of its own.";
+        "ipvlan" Interface Ipvlan, "The interface it shares, under the same MAC address.";
+        "interface" Interface Moved, "The interface that becomes its own.";
+        "address" Addresses Address, "Its addresses there.";
+        "gateway" Gateways Gateway, "The routers of its default routes.";
+        "ports" Ports Ports, "Ports of the machine that lead to it: \"8080:80/tcp\".";
+        "egress" Egresses Egress, "Where it may go: \"10.0.0.0/8\", \"any:443\".";
+        "open" Boolean Open, "Other workloads on the bridge can reach it.";
     }
     Namespaces "[workload.NAME.namespaces]" {
         "pid" Sharing PidNamespace, "Processes.";

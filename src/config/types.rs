@@ -157,6 +157,11 @@ impl Config {
         slice(&self.edges, list)
     }
 
+    /// An interface of `[network]`.
+    pub fn interface(&self, name: &[u8]) -> Option<&Interface> {
+        self.interfaces.iter().find(|interface| self.bytes(interface.name) == name)
+    }
+
     pub fn workload(&self, id: WorkloadId) -> Option<&Workload> {
         self.workloads.get(id.index())
     }
@@ -240,14 +245,24 @@ pub struct Mount {
 }
 
 /// One interface of `[network]`: `eth0 = { address = "192.0.2.5/24", gateway = "192.0.2.1" }`.
+/// Addresses and routes are texts that [`address`](super::address) reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Interface {
     pub name: Str,
-    pub address: [u8; 4],
-    /// 0 to 32.
-    pub prefix: u8,
-    /// The default route.
-    pub gateway: Option<[u8; 4]>,
+    /// [`Cidr`](super::address::Cidr)s.
+    pub addresses: List<Str>,
+    /// [`Ip`](super::address::Ip)s: default routes.
+    pub gateways: List<Str>,
+    /// [`Route`](super::address::Route)s.
+    pub routes: List<Str>,
+    pub mtu: Option<u32>,
+    pub mac: Option<Str>,
+    /// corm makes it, a bridge.
+    pub bridge: bool,
+    /// corm makes it: the VLAN of that number on another interface.
+    pub vlan: Option<(Str, u16)>,
+    /// What comes from it leaves the machine with the machine's own address.
+    pub masquerade: bool,
 }
 
 /// `[workload.NAME]`.
@@ -291,6 +306,7 @@ pub struct Workload {
     pub limits: List<Setting>,
     pub volumes: List<Volume>,
     pub network: Network,
+    pub connection: Connection,
     /// Namespaces of the machine that it shares. Without [`Spaces::USER`] an `auto`
     /// workload has ids of its own; the network is [`network`](Self::network)'s affair.
     pub host: Spaces,
@@ -338,6 +354,7 @@ impl Workload {
         limits: List::EMPTY,
         volumes: List::EMPTY,
         network: Network::None,
+        connection: Connection::NONE,
         host: Spaces::NONE,
         join: None,
         joined: Spaces::NONE,
@@ -585,4 +602,45 @@ pub enum Network {
     None,
     /// The machine's network namespace.
     Host,
+    /// Its own, with an interface on a bridge of the machine.
+    Bridge,
+    /// Its own, with an interface that shares an interface of the machine, under a MAC of its own.
+    Macvlan,
+    /// The same under the MAC of the machine's interface.
+    Ipvlan,
+    /// Its own, and an interface of the machine moves into it.
+    Moved,
+}
+
+impl Network {
+    /// Whether PID 1 makes its namespace, keeps it, and sets up an interface in it.
+    pub fn is_connected(self) -> bool {
+        !matches!(self, Network::None | Network::Host)
+    }
+}
+
+/// What else `[workload.NAME.network]` says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Connection {
+    /// The machine's interface that [`Network`] is about.
+    pub link: Str,
+    pub addresses: List<Str>,
+    pub gateways: List<Str>,
+    /// [`Published`](super::address::Published).
+    pub ports: List<Str>,
+    /// [`Egress`](super::address::Egress): where it may go.
+    pub egress: List<Str>,
+    /// Its neighbours on the bridge can reach it.
+    pub open: bool,
+}
+
+impl Connection {
+    pub const NONE: Connection = Connection {
+        link: Str { at: 0, len: 0 },
+        addresses: List::EMPTY,
+        gateways: List::EMPTY,
+        ports: List::EMPTY,
+        egress: List::EMPTY,
+        open: false,
+    };
 }

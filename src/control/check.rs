@@ -111,6 +111,9 @@ fn line(config: &Config, workload: &Workload, out: &mut dyn Sink) {
         User::Auto { first } => put!(*out, ", ids ", first, " to ", first.saturating_add(RANGE - 1)),
         User::Ids { uid, gid } => put!(*out, ", user ", uid, ":", gid),
     }
+    for (index, address) in config.words(workload.connection.addresses).iter().enumerate() {
+        put!(*out, if index == 0 { ", address " } else { " " }, config.bytes(*address));
+    }
     if let Some(memory) = config.limit(workload, Limit::Memory) {
         put!(*out, ", memory ", Bytes(memory));
     }

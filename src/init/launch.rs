@@ -3,14 +3,14 @@
 use super::Init;
 use super::output::Which;
 use super::state::Source;
-use crate::config::{Spaces, Stdio, Str, WorkloadId};
-use crate::sandbox::{self, ChildStdio, Conditions, Failure};
+use crate::config::{Network, Spaces, Stdio, Str, WorkloadId};
+use crate::sandbox::{self, ChildStdio, Conditions, Failure, Home};
 use crate::supervise::{Event, Unable, Unit, UnitEvent};
 use crate::sys::event::Interest;
 use crate::sys::fs::{self, Open};
 use crate::sys::io::{self, PipeFlags};
 use crate::sys::{BorrowedFd, Errno, OwnedFd, clock};
-use crate::{cgroup, error, warn};
+use crate::{cgroup, error, net, warn};
 
 /// How long a rescue shell that has ended stays away.
 const RESCUE_AGAIN: u64 = 1000;
@@ -36,6 +36,7 @@ impl Init {
 
     fn try_launch(&mut self, id: WorkloadId) -> Result<u32, Unable> {
         self.renew_group(id);
+        self.connect(id)?;
         let stdio = self.config.workload(id).map_or(Stdio::Log, |workload| workload.stdio);
         let ends = self.open_stdio(stdio).map_err(|(path, errno)| {
             error!(self.name(id), ": cannot open ", path, " for it: ", errno);
@@ -55,7 +56,10 @@ impl Init {
         };
         let join = self.config.workload(id).and_then(|workload| workload.join);
         let joined = join.and_then(|join| self.state.supervisor.unit(join)).and_then(Unit::pid);
-        let conditions = Conditions { notify: voice.has_socket(), joined, ..Conditions::default() };
+        let own = self.state.edges.get(id.index()).and_then(|edge| edge.network.as_ref());
+        let network = own.zip(self.state.home.as_ref());
+        let network = network.map(|(own, machine)| Home { own: own.borrow(), machine: machine.borrow() });
+        let conditions = Conditions { notify: voice.has_socket(), joined, network, ..Conditions::default() };
         let launched = sandbox::spawn(self.config, id, &child, conditions, self.plan).map_err(|failure| {
             error!(self.name(id), ": ", failure.shown(self.config, id));
             consequence(failure)
@@ -71,6 +75,44 @@ impl Init {
             edge.report = Some(launched.report);
         }
         Ok(launched.pid)
+    }
+
+    /// Makes its network, the first time; and there is none without the firewall in front of it.
+    fn connect(&mut self, id: WorkloadId) -> Result<(), Unable> {
+        let Some(workload) = self.config.workload(id).filter(|it| it.network.is_connected()) else {
+            return Ok(());
+        };
+        if self.state.edge(id).is_some_and(|edge| edge.network.is_some()) {
+            return Ok(());
+        }
+        if workload.network == Network::Bridge && self.state.firewall.is_none() {
+            error!(self.name(id), ": not started: there is no firewall for its network");
+            return Err(Unable::ForGood { code: 126 });
+        }
+        let made = self.state.home.take().map_or_else(net::workload::namespace, Ok).and_then(|home| {
+            let made = net::workload::make(self.config, workload, id, home.borrow());
+            self.state.home = Some(home);
+            made
+        });
+        match made {
+            Ok(namespace) => {
+                if let Some(edge) = self.state.edge(id) {
+                    edge.network = Some(namespace);
+                }
+                Ok(())
+            }
+            // An interface may come yet.
+            Err(trouble) => {
+                error!(
+                    self.name(id),
+                    ": network ",
+                    self.config.bytes(workload.connection.link),
+                    ": cannot ",
+                    trouble
+                );
+                Err(Unable::ForNow)
+            }
+        }
     }
 
     fn open_stdio(&self, stdio: Stdio) -> Result<Ends, (&'static core::ffi::CStr, Errno)> {

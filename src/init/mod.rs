@@ -23,8 +23,8 @@ use crate::config::{Config, FinalAction, WorkloadId};
 use crate::supervise::{Action, Because, End, Event, MachineNote, Note, Report};
 use crate::sys::cell::TakeOnce;
 use crate::sys::event::{self, Interest};
-use crate::sys::{BorrowedFd, OwnedFd, children, clock, pages};
-use crate::{cgroup, end, error, info, log, sandbox, say, warn};
+use crate::sys::{BorrowedFd, OwnedFd, children, clock, io, pages};
+use crate::{cgroup, end, error, info, log, net, sandbox, say, warn};
 use clients::Client;
 use signals::Wish;
 use state::{Source, State};
@@ -112,12 +112,20 @@ impl Init {
         if !boot::has_late_work(self.config) {
             return self.step(Event::MachineReady);
         }
+        // Without it the child says that there is no firewall.
+        let pair = if net::rules::is_wanted(self.config) { io::socket_pair().ok() } else { None };
+        let (keeper, hand) = pair.unzip();
+        self.state.keeper = keeper;
         match children::fork() {
             Ok(children::Side::Child) => {
                 // A child that cannot unblock its signals still works.
                 let _ = event::unblock_all_signals();
                 log::take_time();
-                crate::sys::process::exit(boot::late(self.config, &self.found))
+                crate::sys::process::exit(boot::late(
+                    self.config,
+                    &self.found,
+                    hand.as_ref().map(OwnedFd::borrow),
+                ))
             }
             Ok(children::Side::Parent(pid)) => self.state.late = Some(pid),
             Err(errno) => {

@@ -6,7 +6,7 @@ use crate::config::{Limit, WorkloadId};
 use crate::supervise::{Event, Exit, Unit, UnitEvent};
 use crate::sys::children::{self, Ended};
 use crate::sys::event::Interest;
-use crate::sys::io;
+use crate::sys::{io, socket};
 use crate::text::{Bytes, Show, Sink};
 use crate::{boot, cgroup, error, log, put, warn};
 
@@ -45,6 +45,8 @@ impl Init {
             self.found.console = boot::console();
         }
         log::open_console();
+        let keeper = self.state.keeper.take();
+        self.state.firewall = keeper.and_then(|keeper| socket::receive_descriptor(keeper.borrow()).ok());
         if exit.is_failure() {
             if let Exit::Signal(_) = exit {
                 error!("the child that loads modules and mounts filesystems was ", exit);

@@ -30,6 +30,12 @@ pub struct State {
     pub rescue_deadline: Option<u64>,
     /// When limits that have spoken are watched again.
     pub watch_again: Option<u64>,
+    /// Where that child hands the firewall over.
+    pub keeper: Option<OwnedFd>,
+    /// What the firewall lasts by.
+    pub firewall: Option<OwnedFd>,
+    /// The machine's network namespace, once a workload has another.
+    pub home: Option<OwnedFd>,
     /// There may be children to reap.
     pub unreaped: bool,
     /// The control socket, and who is connected to it.
@@ -61,6 +67,8 @@ pub struct Edge {
     pub report: Option<OwnedFd>,
     /// cgroup.events, watched while processes are left in the cgroup.
     pub group: Option<OwnedFd>,
+    /// Its network namespace, made at its first start.
+    pub network: Option<OwnedFd>,
     /// What it sends to $NOTIFY_SOCKET, and the pipe of `ready = { fd = … }`.
     pub notices: Option<OwnedFd>,
     pub newline: Option<OwnedFd>,
@@ -85,6 +93,9 @@ impl State {
         paused: 0,
         resume: 0,
         late: None,
+        keeper: None,
+        firewall: None,
+        home: None,
         rescue: None,
         rescue_deadline: None,
         watch_again: None,
@@ -125,6 +136,7 @@ impl Edge {
         notices: None,
         newline: None,
         probe: None,
+        network: None,
         oom_kills: 0,
         watches: [Watch::NONE; cgroup::WATCHED],
         exit: 0,

@@ -16,9 +16,9 @@ use super::trees::{self, Trees};
 use super::{dev, settle, views};
 use crate::config::{Config, Limit, VolumeSource, Workload};
 use crate::limits;
+use crate::net::workload::turn_on_loopback;
 use crate::put;
 use crate::sys::fs::{self, Follow, Open};
-use crate::sys::interface::Stack;
 use crate::sys::landlock::Handled;
 use crate::sys::mount::{self, Attributes, Flags};
 use crate::sys::process::{self, Pointers};
@@ -74,11 +74,7 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
         Step::Enter => start.enter.ok_or(Errno::EBADF)?.enter(),
         Step::CgroupNamespace => process::unshare(process::Namespaces::CGROUP),
         Step::Hostname => machine::set_hostname(config.bytes(workload.name)),
-        Step::Loopback => match Stack::open().and_then(|network| network.turn_on(c"lo")) {
-            // A kernel without IPv4 has no loopback to miss.
-            Err(Errno::EAFNOSUPPORT) => Ok(()),
-            result => result,
-        },
+        Step::Loopback => turn_on_loopback(),
         Step::PrivateMounts => mount::mount(None, c"/", None, Flags::PRIVATE | Flags::RECURSIVE, None),
         Step::Root => {
             // On top of the machine's own `/`: always there, and nobody can move it away.

@@ -37,6 +37,7 @@ operations! {
     // The parent's half.
     Command "start a workload without a command"
     Volumes "mount more than 32 volumes"
+    Network "connect it to a network"
     Environment "pass on an environment this large"
     NoCgroup "limit it: no cgroup v2 is mounted on /sys/fs/cgroup"
     Cgroup "make the cgroup \x01"
@@ -106,6 +107,7 @@ remedies! {
     Limit ERANGE "the kernel does not take this value"
     Root ELOOP "no part of the path may be a symlink, which a workload could have put there"
     VolumeSource ELOOP "no part of the path may be a symlink, which a workload could have put there"
+    Network EOPNOTSUPP "only PID 1 has bridges and interfaces to give: set its network.mode"
     Device EEXIST "every workload has this one"
     Device ENODEV "it is no device"
     Device EPERM "in a user namespace whoever may read it may write it"

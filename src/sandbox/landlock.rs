@@ -91,6 +91,9 @@ pub(super) fn restrict(config: &Config, workload: &Workload, handled: Handled) -
                 result => result?,
             }
         }
+        if workload.overlay > 0 {
+            allow(ruleset, c"/", ALL & handled.files)?;
+        }
         for volume in config.volumes(workload.volumes) {
             let writable = match volume.source {
                 VolumeSource::Tmpfs { .. } => true,

@@ -41,4 +41,4 @@ pub use environment::notify_path;
 pub use failure::{Failure, Shown, What, is_transient};
 pub use image::image_kind;
 pub use rescue::spawn_rescue;
-pub use spawn::{ChildStdio, Conditions, Launched, PlanSpace, Reported, read_report, spawn};
+pub use spawn::{ChildStdio, Conditions, Home, Launched, PlanSpace, Reported, read_report, spawn};

@@ -148,11 +148,12 @@ pub struct Circumstances {
 /// `None`: more volumes than [`limits::WORKLOAD_VOLUMES`].
 pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) -> Option<Plan> {
     let walls = !workload.privileged;
+    let ranged = range(workload).is_some();
     let own = |space| walls && !workload.host.has(space) && !workload.joined.has(space);
     // What is there already is not made.
     let raise = walls && !circumstances.enter;
     let namespaces = Namespaces {
-        users: range(workload).is_some() && workload.join.is_none(),
+        users: ranged && workload.join.is_none(),
         mount: walls,
         uts: own(Spaces::UTS),
         ipc: own(Spaces::IPC),
@@ -167,7 +168,7 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
     let mut fits = add(true, Step::Wait)
         // Before anything else: also the ids that it is to have are numbered there.
         && add(walls && circumstances.enter, Step::Enter)
-        && add(range(workload).is_some(), Step::NamespaceRoot)
+        && add(ranged, Step::NamespaceRoot)
         && add(true, Step::Session)
         && add(walls && ids.is_some_and(|(uid, _)| uid == 0), Step::NotDumpable)
         && add(raise && own(Spaces::CGROUP) && circumstances.cgroup, Step::CgroupNamespace)
@@ -182,7 +183,8 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         && add(raise && circumstances.notify, Step::Notify)
         && add(raise, Step::Terminals)
         && add(raise, Step::SharedMemory)
-        && add(raise, Step::MessageQueues)
+        // Those of another user namespace are not its to mount.
+        && add(raise && (namespaces.ipc || !ranged || workload.joined.has(Spaces::IPC)), Step::MessageQueues)
         // What is masked there, is with /dev/null.
         && add(raise, Step::Proc)
         && add(raise, Step::Sys);

@@ -9,9 +9,10 @@ use super::trees::Trees;
 use super::{child, environment, landlock, plan, ports, seccomp, settle};
 use crate::cgroup;
 use crate::config::{Config, Workload, WorkloadId};
+use crate::net::workload::go_home;
 use crate::sys::bpf::Kind;
 use crate::sys::landlock::Handled;
-use crate::sys::process::Namespaces;
+use crate::sys::process::{self, Namespaces};
 use crate::sys::{self, BorrowedFd, Errno, OwnedFd, bpf, children, fs, io};
 use crate::warn;
 
@@ -67,6 +68,32 @@ pub struct Conditions<'a> {
     pub joined: Option<u32>,
     /// A workload that runs is entered, with another command than its own.
     pub enter: Option<&'a Enter<'a>>,
+    /// Its network namespace, if it is one that is kept.
+    pub network: Option<Home<'a>>,
+}
+
+/// A namespace to be born into, and the one that the parent goes back to.
+#[derive(Clone, Copy)]
+pub struct Home<'a> {
+    pub own: BorrowedFd<'a>,
+    pub machine: BorrowedFd<'a>,
+}
+
+/// The parent is in a workload's network namespace as long as it has this. The
+/// child, which has it too and never returns, stays there.
+struct Away<'a>(BorrowedFd<'a>);
+
+impl<'a> Away<'a> {
+    fn begin(home: Home<'a>) -> Result<Away<'a>, Failure> {
+        process::enter(home.own, Namespaces::NETWORK).map_err(|errno| Failure::new(What::Network, errno))?;
+        Ok(Away(home.machine))
+    }
+}
+
+impl Drop for Away<'_> {
+    fn drop(&mut self) {
+        go_home(self.0);
+    }
 }
 
 /// What the child waits for: any byte.
@@ -108,6 +135,7 @@ pub fn spawn(
         Some(_) => cgroup::open(config, id),
         None => enter_cgroup(config, id, workload, &mut space.cgroups)?,
     };
+    let away = conditions.network.map(Away::begin).transpose()?;
     let trees = if workload.privileged || conditions.enter.is_some() {
         None
     } else {
@@ -186,6 +214,7 @@ pub fn spawn(
         };
         child::run(&plan.steps, &start)
     })?;
+    drop(away);
     let settled = settle::settle(pid, config, workload, trees.as_ref())
         .and_then(|()| io::write(report.borrow(), GO).map(drop).map_err(fail(What::Descriptors)));
     match settled {

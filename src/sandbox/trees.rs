@@ -67,6 +67,10 @@ impl Trees {
         let sys = match workload.network {
             Network::None => None,
             Network::Host => machine_sys().map_err(fail(What::Sys))?,
+            // The caller is in its namespace.
+            Network::Bridge | Network::Macvlan | Network::Ipvlan | Network::Moved => {
+                Some(views::make_sys().map_err(fail(What::Sys))?)
+            }
         };
         let proc = workload.host.has(Spaces::PID).then(|| machine_proc(workload));
         let proc = proc.transpose().map_err(fail(What::Proc))?;

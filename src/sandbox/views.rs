@@ -92,6 +92,11 @@ pub fn proc(start: &Start) -> Result<(), Errno> {
     Ok(())
 }
 
+/// A /sys of the network namespace that this process is in.
+pub fn make_sys() -> Result<OwnedFd, Errno> {
+    trees::make(c"sysfs", None, NOTHING | Attributes::READ_ONLY)
+}
+
 /// A read-only /sys, and the workload's own cgroup in it: where programs look for
 /// their limits. A root without such a directory goes without.
 pub fn sys(start: &Start) -> Result<(), Errno> {
@@ -104,7 +109,7 @@ pub fn sys(start: &Start) -> Result<(), Errno> {
     let tree = match &start.trees()?.sys {
         Some(tree) => tree,
         None => {
-            made = match trees::make(c"sysfs", None, access) {
+            made = match make_sys() {
                 // In a container that hides parts of its own /sys nobody may have a whole one.
                 Err(Errno::EPERM | Errno::ENODEV) => return Ok(()),
                 made => made?,

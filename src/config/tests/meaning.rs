@@ -85,8 +85,8 @@ file-size = "1G"
     assert_eq!(config.c_str(mount.target), c"/data");
 
     let [interface] = config.interfaces.as_slice() else { panic!() };
-    assert_eq!((text(interface.name), interface.address, interface.prefix), ("eth0", [10, 0, 2, 15], 24));
-    assert_eq!(interface.gateway, Some([10, 0, 2, 2]));
+    assert_eq!((text(interface.name), texts(interface.addresses)), ("eth0", vec!["10.0.2.15/24"]));
+    assert_eq!(texts(interface.gateways), ["10.0.2.2"]);
 
     let web = config.workload(WorkloadId(1)).unwrap();
     assert_eq!(text(web.name), "web");

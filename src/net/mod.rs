@@ -1,0 +1,27 @@
+//! The network: interfaces, addresses, routes, and the firewall between them.
+//!
+//! No program is needed for any of it: corm speaks netlink(7) itself, in two
+//! dialects. What is said is put together by pure code and tested against bytes
+//! that ip(8) and nft(8) have sent: [`message`] has what all messages are made of,
+//! [`link`] the sentences of rtnetlink(7), [`rules`] those of nf_tables. What says
+//! it is thin:
+//!
+//! - [`conversation`] is a socket and a buffer;
+//! - [`firewall`] makes the one table that corm owns, in one transaction;
+//! - [`workload`] makes a workload's namespace, once, and what connects it.
+//!
+//! The interfaces of `[network]` are set up by the child that may wait for hardware
+//! ([`crate::boot`]).
+//!
+//! A workload's namespace is made and kept by PID 1 and belongs to the machine, so
+//! whatever a workload becomes inside, it changes nothing there: it was set up
+//! before its first process.
+
+pub mod conversation;
+pub mod firewall;
+pub mod link;
+pub mod message;
+pub mod rules;
+#[cfg(test)]
+mod tests;
+pub mod workload;
