@@ -12,19 +12,20 @@ use crate::config::{Limit, WorkloadId};
 use crate::sys::event::{self, Interest};
 use crate::sys::{OwnedFd, clock};
 use crate::{cgroup, warn};
+use core::num::NonZeroU32;
 
-/// Milliseconds between two lines about one limit of a workload.
-const PAUSE: u64 = 10_000;
+/// Seconds between two lines about one limit of a workload.
+const PAUSE: u64 = 10;
 /// ... and until it is heard again when it had nothing to say: memory.events counts more than kills.
-const SHORT_PAUSE: u64 = 1000;
+const SHORT_PAUSE: u64 = 1;
 
 /// A file of a workload's cgroup that is watched.
 pub struct Watch {
     file: Option<OwnedFd>,
     /// How often its limit was met, when that was last said.
     said: u32,
-    /// When it is heard again.
-    due: Option<u64>,
+    /// When it is heard again, in seconds: there are many of these.
+    due: Option<NonZeroU32>,
 }
 
 impl Watch {
@@ -63,8 +64,9 @@ impl Init {
         let Some((limit, count)) = cgroup::events(index.into(), file.borrow()) else { return };
         let times = count.saturating_sub(core::mem::replace(said, count));
         let silent = times == 0 && matches!(limit, Limit::OomGroup | Limit::Pids);
-        let again = clock::now().saturating_add(if silent { SHORT_PAUSE } else { PAUSE });
-        *due = Some(again);
+        let again = (clock::now() / 1000).saturating_add(if silent { SHORT_PAUSE } else { PAUSE });
+        *due = NonZeroU32::new(again as u32);
+        let again = again.saturating_mul(1000);
         self.state.watch_again = Some(self.state.watch_again.unwrap_or(again).min(again));
         let setting = self.config.workload(id).and_then(|workload| self.config.limit(workload, limit));
         let (name, setting) = (self.name(id), setting.unwrap_or(0));
@@ -89,6 +91,7 @@ impl Init {
             let Some(edge) = self.state.edges.get_mut(id.index()) else { break };
             for (watch, index) in edge.watches.iter_mut().zip(0u8..) {
                 let (Some(file), Some(due)) = (&watch.file, watch.due) else { continue };
+                let due = u64::from(due.get()).saturating_mul(1000);
                 if now < due {
                     next = Some(next.unwrap_or(due).min(due));
                     continue;

@@ -2,10 +2,12 @@
 
 use super::{Errno, call};
 use core::marker::PhantomData;
+use core::num::NonZeroI32;
 
-/// A descriptor that closes itself.
+/// A descriptor that closes itself. Its number is kept with all bits turned over, so
+/// that `None` is zero and an option takes no more room: PID 1 has a dozen a workload.
 #[derive(Debug, PartialEq, Eq)]
-pub struct OwnedFd(i32);
+pub struct OwnedFd(NonZeroI32);
 
 /// A descriptor somebody else keeps open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,25 +16,26 @@ pub struct BorrowedFd<'a>(i32, PhantomData<&'a OwnedFd>);
 impl OwnedFd {
     /// Takes over a descriptor that the kernel has just returned.
     pub(super) fn from_return(value: usize) -> OwnedFd {
-        OwnedFd(value as i32)
+        OwnedFd::from_number(value as i32)
     }
 
     /// Takes over a descriptor whose number was kept as plain data (PID 1's
     /// state must survive a re-exec, so it holds numbers). The caller holds the
     /// only copy of that number.
     pub fn from_number(number: i32) -> OwnedFd {
-        OwnedFd(number)
+        // -1 is no descriptor, and neither is what stands for it then.
+        OwnedFd(NonZeroI32::new(!number).unwrap_or(NonZeroI32::MIN))
     }
 
     /// The number, to be kept as plain data; nothing closes it any more.
     pub fn into_number(self) -> i32 {
-        let number = self.0;
+        let number = self.borrow().number();
         core::mem::forget(self);
         number
     }
 
     pub fn borrow(&self) -> BorrowedFd<'_> {
-        BorrowedFd(self.0, PhantomData)
+        BorrowedFd(!self.0.get(), PhantomData)
     }
 }
 
@@ -40,8 +43,8 @@ impl Drop for OwnedFd {
     #[inline(never)] // At every early return there is one.
     fn drop(&mut self) {
         // close(2): the descriptor is gone whatever is returned, so there is nothing to handle.
-        // SAFETY: no pointers; `self.0` is owned and not used again.
-        let _ = unsafe { call!(close, self.0) };
+        // SAFETY: no pointers; the number is owned and not used again.
+        let _ = unsafe { call!(close, self.borrow().number()) };
     }
 }
 
