@@ -25,12 +25,16 @@ fn workload(name: &str, keys: &str) -> String {
     format!("[workload.{name}]\ncommand = [\"/bin/sh\", \"-c\", '''{LOOK}''']\nrestart = \"never\"\n{keys}\n")
 }
 
-/// Waits for a dozen starts of `failing`, each with a loop device, and then counts what is left.
+/// Once all have started, waits for a dozen more starts of `failing`, each with a loop
+/// device, and then counts what is left.
 const COUNT: &str = r#"
 fds() { ls /proc/1/fd | wc -l; }
 
+failures() { until test $(dmesg | grep -c 'failing: exited with status 1') -ge $1; do usleep 100000; done; }
+
+failures 8
 before=$(fds)
-until test $(dmesg | grep -c 'failing: exited with status 1') -ge 12; do usleep 100000; done
+failures 20
 echo more=$(( $(fds) - before ))
 usleep 500000
 echo loops=$(cat /sys/block/loop*/loop/backing_file 2>/dev/null | wc -l)
