@@ -265,19 +265,7 @@ impl Init {
     }
 
     fn forward(&mut self, signal: u8) {
-        let mut sent = signal;
-        if let Some(&other) = self.rewrite.get(usize::from(signal))
-            && other != AS_IS
-        {
-            sent = other;
-            self.say(Level::Debug, "\x01Translating signal \x02 to \x03.", signal.into(), sent.into());
-        }
-        if sent == 0 {
-            self.say(Level::Debug, "\x01Not forwarding signal \x02 to children (ignored).", 0, 0);
-            return;
-        }
-        let text = "Passing signal: '\x04'\x01Forwarded signal \x02 to children.";
-        self.say(Level::Debug, text, sent.into(), 0);
+        let Some(sent) = self.translate(signal) else { return };
         let group = self.has(b'g') || self.place() == Place::Session;
         let kill = if group { children::kill_group } else { children::kill };
         if kill(self.child, sent).is_err() {
@@ -287,6 +275,24 @@ impl Init {
         if signal == TERM && self.deadline.is_none() {
             self.set_deadline();
         }
+    }
+
+    /// What is sent for a signal, which is told.
+    fn translate(&self, signal: u8) -> Option<u8> {
+        let mut sent = signal;
+        if let Some(&other) = self.rewrite.get(usize::from(signal))
+            && other != AS_IS
+        {
+            sent = other;
+            self.say(Level::Debug, "\x01Translating signal \x02 to \x03.", signal.into(), sent.into());
+        }
+        if sent == 0 {
+            self.say(Level::Debug, "\x01Not forwarding signal \x02 to children (ignored).", 0, 0);
+            return None;
+        }
+        let text = "Passing signal: '\x04'\x01Forwarded signal \x02 to children.";
+        self.say(Level::Debug, text, sent.into(), 0);
+        Some(sent)
     }
 
     fn set_deadline(&mut self) {
@@ -361,8 +367,13 @@ impl Init {
             "Main child exited with signal (with signal '\x04')"
         };
         self.say(Level::Info, text, signal.into(), status.into());
-        if self.kind == Kind::DumbInit && self.place() == Place::Session {
-            self.forward(TERM);
+        if self.kind == Kind::DumbInit {
+            if self.place() == Place::Session {
+                self.forward(TERM);
+            } else {
+                // Its messages are as they are there; a signal would go to a pid that is reaped.
+                self.translate(TERM);
+            }
         }
         self.say(Level::Debug, "\x01Child exited with status \x03. Goodbye.", 0, status.into());
         let remapped = self.success.get(usize::from(status / 64)).unwrap_or(&0);

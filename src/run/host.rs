@@ -44,20 +44,22 @@ pub fn prepare(config: &mut Config, id: WorkloadId) -> Result<Host, Unable> {
     let mut buffer = [0u8; 1024];
     let groups = fs::read_file(BorrowedFd::CWD, c"/proc/self/cgroup", &mut buffer).unwrap_or(b"");
     let unified = fs::stat(BorrowedFd::CWD, c"/sys/fs/cgroup/cgroup.controllers", Follow::No).is_ok();
-    let first = is_first_user_namespace();
+    let mut first = is_first_user_namespace();
     // Whoever mounts nothing here needs no namespace to do it in, and in the first user namespace
     // root may mount everywhere.
     if unified || !first || !credentials::may_administer() {
         match process::unshare(Namespaces::MOUNT) {
-            Err(errno) if is_denied(errno) => own_users(config, id)?,
+            Err(errno) if is_denied(errno) => {
+                own_users(config, id)?;
+                first = false;
+            }
             result => result.map_err(fail("make a mount namespace", ""))?,
         }
         mount::mount(None, c"/", None, Flags::PRIVATE | Flags::RECURSIVE, None)
             .map_err(fail("keep mounts to itself", ": this user may not mount, not even in a namespace"))?;
     }
     let mut keeps_groups = false;
-    if !is_first_user_namespace() {
-        // Perhaps only since a moment ago.
+    if !first {
         settle_user(config, id);
         let mut answer = [0u8; 8];
         let setgroups = fs::read_file(BorrowedFd::CWD, c"/proc/self/setgroups", &mut answer);

@@ -50,7 +50,7 @@ pub fn enter<'c>(config: &'c Config, id: WorkloadId, entry: &'c Enter<'c>, termi
     let Some((ignored, space)) = begin() else { return FAILED };
     let started = open_terminal(Some(terminal)).and_then(|terminal| {
         let conditions = Conditions { foreground: true, enter: Some(entry), ..Conditions::default() };
-        Foreground::launch(config, id, terminal, None, conditions, ignored, space)
+        Foreground::launch(config, id, terminal, conditions, ignored, space)
     });
     started.map_or_else(|status| status, Foreground::serve)
 }
@@ -119,14 +119,19 @@ impl<'c> Foreground<'c> {
         let config = &*config;
         let conditions =
             Conditions { keeps_groups: host.keeps_groups, foreground: true, ..Conditions::default() };
-        Self::launch(config, id, terminal, host.cgroup, conditions, ignored, space)
+        let mut started = Self::launch(config, id, terminal, conditions, ignored, space);
+        match (&mut started, host.cgroup) {
+            (Ok(foreground), cgroup) => foreground.cgroup = cgroup,
+            (Err(_), Some(cgroup)) => cgroup.remove(config, id),
+            (Err(_), None) => {}
+        }
+        started
     }
 
     fn launch(
         config: &'c Config,
         id: WorkloadId,
         terminal: Option<Terminal>,
-        cgroup: Option<host::Cgroup>,
         conditions: Conditions<'c>,
         ignored: Ignored,
         space: &mut PlanSpace,
@@ -154,7 +159,7 @@ impl<'c> Foreground<'c> {
             terminal,
             command: conditions.enter.and_then(|enter| enter.command.first().copied()),
             first: conditions.enter.is_none() && is_first(config, id),
-            cgroup,
+            cgroup: None,
             asked: None,
             killed: false,
             status: FAILED,

@@ -34,7 +34,7 @@ pub(super) fn settle(
     trees: Option<&Trees>,
 ) -> Result<(), Failure> {
     if let (Some(first), Some(trees)) = (plan::range(workload), trees) {
-        let users = if workload.join.is_none() { map_users(pid, first) } else { users_of(pid) };
+        let users = users(pid, workload.join.is_none().then_some(first));
         let users = users.map_err(|errno| Failure::new(What::Users, errno))?;
         map_trees(config, workload, trees, users.borrow(), first)?;
     }
@@ -79,19 +79,16 @@ fn open_process(pid: u32) -> Result<OwnedFd, Errno> {
     fs::open(BorrowedFd::CWD, path, Open::PATH | Open::DIRECTORY)
 }
 
-/// Gives the child's user namespace its ids. Returns the namespace.
-fn map_users(pid: u32, first: u32) -> Result<OwnedFd, Errno> {
+/// The child's user namespace, which gets its ids unless it is one that was joined.
+fn users(pid: u32, first: Option<u32>) -> Result<OwnedFd, Errno> {
     let process = open_process(pid)?;
-    let mut line = Text::<32>::new();
-    put!(line, "0 ", first, " ", RANGE);
-    fs::write_file(process.borrow(), c"uid_map", line.as_bytes())?;
-    fs::write_file(process.borrow(), c"gid_map", line.as_bytes())?;
-    users_of(pid)
-}
-
-/// The one that it has joined.
-fn users_of(pid: u32) -> Result<OwnedFd, Errno> {
-    fs::open(open_process(pid)?.borrow(), c"ns/user", Open::READ)
+    if let Some(first) = first {
+        let mut line = Text::<32>::new();
+        put!(line, "0 ", first, " ", RANGE);
+        fs::write_file(process.borrow(), c"uid_map", line.as_bytes())?;
+        fs::write_file(process.borrow(), c"gid_map", line.as_bytes())?;
+    }
+    fs::open(process.borrow(), c"ns/user", Open::READ)
 }
 
 fn map_trees(

@@ -482,8 +482,14 @@ fn variables_mean_what_they_do_there() -> Result<()> {
 #[test]
 fn dumb_init_tells_of_the_same_things() -> Result<()> {
     let Some(inits) = Inits::new()? else { return Ok(()) };
-    for arguments in [["-v", "sh", "-c", "exit 6"], ["-v", "sh", "-c", "kill -9 $$"]] {
-        let scene = scene("dumb-init", &arguments);
+    let all: [&[&str]; 4] = [
+        &["-v", "sh", "-c", "exit 6"],
+        &["-v", "sh", "-c", "kill -9 $$"],
+        &["-vc", "sh", "-c", "exit 6"],
+        &["-vcr", "15:0", "sh", "-c", "exit 6"],
+    ];
+    for arguments in all {
+        let scene = scene("dumb-init", arguments);
         let [theirs, ours] = inits.both().map(|directory| scene.outcome(directory).expect("it runs"));
         assert_eq!(ours.status, theirs.status);
         let sorted = |outcome: &Outcome| {

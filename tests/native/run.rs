@@ -393,6 +393,34 @@ fn limits_are_had_or_missed_aloud() -> Result<()> {
 }
 
 #[test]
+fn no_run_leaves_a_cgroup_behind() -> Result<()> {
+    let place = place!();
+    let (corm, root) = (place.corm(), place.root());
+    // Where this host has cgroup v2 beside v1, it is the only one here.
+    let mut view = Command::new("unshare");
+    view.args(["-m", "sh", "-c"]).arg(format!(
+        "mount --make-rprivate / && if ! test -e /sys/fs/cgroup/cgroup.controllers; then \
+           umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup; fi || exit 77; \
+         for option in user=65532 volumes.\\\"/data\\\".source=\\\"/not/there\\\"; do \
+           {corm} run --root {root} --set $option -- /bin/sh -c \
+             'busybox readlink /proc/self/ns/cgroup' & \
+           wait $!; echo status=$?; find /sys/fs/cgroup -name corm.run.$!; \
+         done; readlink /proc/self/ns/cgroup",
+        corm = corm.display(),
+        root = root.display(),
+    ));
+    let seen = finish(view.stdin(Stdio::null()))?;
+    if seen.status == 77 {
+        eprintln!("SKIPPED: this host has no cgroup v2: {}", seen.err);
+        return Ok(());
+    }
+    let lines: Vec<&str> = seen.out.lines().collect();
+    let [inside, "status=0", "status=126", outside] = lines[..] else { panic!("{}{}", seen.out, seen.err) };
+    assert_ne!(inside, outside, "it had one: {}", seen.err);
+    Ok(())
+}
+
+#[test]
 fn volumes_and_memory_are_mounted_as_the_options_say() -> Result<()> {
     let place = place!();
     let shared = place.directory.join("shared");

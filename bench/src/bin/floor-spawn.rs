@@ -4,7 +4,8 @@
 //!
 //! - VIEW `bare`: ROOT as its read-only `/`, a /proc and an empty /dev;
 //! - VIEW `full`: a loopback that is up, device files and links in a read-only
-//!   /dev, terminals and shared memory of its own as well. That is what corm gives.
+//!   /dev, terminals, shared memory and message queues of its own, and a /sys as well.
+//!   That is what corm gives, and the runtimes of containers.
 //!
 //! It takes no rights away, filters nothing, limits nothing, has no config and no
 //! words for what goes wrong.
@@ -155,6 +156,8 @@ mod floor {
         }
         mount_with(c"dev/pts", c"devpts", NO_SUID | NO_EXEC, c"newinstance,ptmxmode=666,mode=620");
         mount_with(c"dev/shm", c"tmpfs", NO_SUID | NO_DEV | NO_EXEC, c"mode=1777,size=64m");
+        mount(c"dev/mqueue", Some(c"mqueue"), NO_SUID | NO_DEV | NO_EXEC);
+        mount(c"sys", Some(c"sysfs"), libc::MS_RDONLY as usize | NO_SUID | NO_DEV | NO_EXEC);
         mount(c"dev", None, REMOUNT | NO_SUID | NO_EXEC);
     }
 

@@ -33,6 +33,14 @@ const FLOOR: &str = "floor";
 /// corm, as it comes.
 const FULL: &str = "corm run";
 
+/// Walls that can be taken away, to see what each of them costs.
+const WALLS: [(&str, &str); 4] = [
+    ("user namespace", "namespaces.user = \"host\""),
+    ("masks", "security.masks = \"off\""),
+    ("Landlock", "security.landlock = \"off\""),
+    ("seccomp", "security.seccomp = \"off\""),
+];
+
 struct Row {
     name: String,
     milliseconds: Quartiles,
@@ -108,12 +116,17 @@ fn ours(arch: Arch, place: &Path, root: &Path) -> Result<Vec<Subject>> {
         command.arg("run").arg("--root").arg(root).args(options).args(["--", PROGRAM]);
         command
     };
-    Ok(vec![
+    let mut subjects = vec![
         Subject::new(FLOOR, floor("full")),
         Subject::new("bare floor", floor("bare")),
         Subject::new(FULL, run(&[])),
-        Subject::new("corm run, no seccomp", run(&["--set", "security.seccomp = \"off\""])),
-    ])
+    ];
+    for (wall, setting) in WALLS {
+        subjects.push(Subject::new(format!("{FULL}, no {wall}"), run(&["--set", setting])));
+    }
+    let none = WALLS.map(|(_, setting)| ["--set", setting]).concat();
+    subjects.push(Subject::new(format!("{FULL}, none of these"), run(&none)));
+    Ok(subjects)
 }
 
 /// The name of a cgroup that can be made below ours, where the host has v2: corm makes one, too.
