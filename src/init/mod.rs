@@ -138,7 +138,7 @@ impl Init {
     fn wait(&mut self) {
         let now = clock::now();
         let deadlines = [
-            self.state.supervisor.next_deadline(),
+            self.state.supervisor.next_deadline(self.config),
             self.state.output_deadline(),
             self.state.rescue_deadline,
             self.state.watch_again,

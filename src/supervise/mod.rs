@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!     loop {
-//!         wait for epoll, at most until supervisor.next_deadline()
+//!         wait for epoll, at most until supervisor.next_deadline(specs)
 //!         for each thing that happened   supervisor.step(&config, event, now)
 //!         while let Some(action) = supervisor.poll(&config, now)
 //!             do it; where it has an answer, supervisor.step(&config, answer, now)
@@ -186,11 +186,11 @@ impl Supervisor {
     }
 
     /// When [`Supervisor::poll`] has something to do though nothing happened.
-    pub fn next_deadline(&self) -> Option<Millis> {
+    pub fn next_deadline(&self, specs: &impl Specs) -> Option<Millis> {
         match self.phase {
             Phase::Booting | Phase::Up | Phase::Rescue | Phase::Ending { .. } => {
                 let brake = (self.brake != Brake::Off).then_some(LEAST_UPTIME);
-                self.units.iter().filter_map(Unit::deadline).chain(brake).min()
+                self.units.iter().take(specs.count()).filter_map(Unit::deadline).chain(brake).min()
             }
             Phase::Ended { .. } => None,
         }
@@ -219,8 +219,8 @@ impl Supervisor {
             if let Some(action) = self.execute(specs, now) {
                 return Some(action);
             }
-            let due = self.next_deadline().is_some_and(|deadline| deadline <= now);
-            if self.quiet && !due {
+            let due = || self.next_deadline(specs).is_some_and(|deadline| deadline <= now);
+            if self.quiet && !due() {
                 return None;
             }
             self.quiet = true;

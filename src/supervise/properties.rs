@@ -219,30 +219,87 @@ fn garbage() -> impl Strategy<Value = Event> {
     ]
 }
 
+/// A machine and the behaviour of what it runs, and what people want of it.
+type History = (Vec<Draft>, Vec<Behaviour>, Option<u16>, OnFailure, u64, Vec<(u64, Event)>, Vec<(u64, End)>);
+
+fn history(wishes: core::ops::Range<usize>) -> impl Strategy<Value = History> {
+    (
+        vec(draft(), 0..8),
+        vec(behaviour(), 1..16),
+        option::weighted(0.2, 0..8u16),
+        on_failure(),
+        0..2000u64,
+        vec((0..HORIZON, wish()), wishes),
+        vec((0..3000u64, end()), 1..6),
+    )
+}
+
+/// Lives it, with all wishes so many times, and says how much has happened.
+fn live((drafts, behaviours, exit_with, on_failure, ready, wishes, ends): History, times: u64) -> usize {
+    let masked: Vec<bool> = drafts.iter().map(|draft| draft.masked).collect();
+    let specs = specs(&drafts, false, exit_with, on_failure);
+    let mut world = World::new(specs, &masked, behaviours);
+    world.schedule(ready, Event::MachineReady);
+    for (at, wish) in wishes {
+        for time in 0..times {
+            world.schedule((time * HORIZON + at) / times, wish);
+        }
+    }
+    for (delay, end) in ends {
+        world.schedule(HORIZON + delay, Event::Shutdown(end));
+    }
+    world.run();
+    world.happened
+}
+
+/// Operators that meddle all the time, on machines that nothing ends before their time. The same
+/// machines each time: this one is for the number.
+#[test]
+fn a_million_events_keep_the_rules() {
+    use core::cell::Cell;
+    use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+    let histories = history(30..60).prop_map(|mut history| {
+        let (drafts, behaviours, exit_with, _, _, wishes, _) = &mut history;
+        *exit_with = None;
+        for draft in drafts.iter_mut() {
+            draft.critical = false;
+        }
+        // What could never be killed would soon be all there is.
+        for behaviour in behaviours {
+            behaviour.dies_in.get_or_insert(KILL_PATIENCE + 1000);
+            behaviour.leaves = behaviour.leaves.map(|dies_in| dies_in.or(Some(KILL_PATIENCE + 500)));
+        }
+        wishes.retain_mut(|(_, wish)| match wish {
+            Event::Unit(id, _) => {
+                id.0 %= drafts.len().max(1) as u16;
+                true
+            }
+            Event::MachineReady | Event::MachineFailed | Event::Rescue | Event::Shutdown(_) => false,
+        });
+        history
+    });
+    let usual = ProptestConfig::default();
+    let cases = CASES.max(usual.cases.saturating_mul(CASES / 256));
+    let config = ProptestConfig { cases, failure_persistence: None, ..usual };
+    let rng = TestRng::from_seed(RngAlgorithm::XorShift, b"a million events");
+    let happened = Cell::new(0);
+    let lived = TestRunner::new_with_rng(config, rng).run(&histories, |history| {
+        happened.set(happened.get() + live(history, 10));
+        Ok(())
+    });
+    assert!(lived.is_ok(), "{}", lived.unwrap_err());
+    assert!(happened.get() >= 1_000_000, "only {}", happened.get());
+}
+
+/// So many machines live through a million events.
+const CASES: u32 = 256 * 7;
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_history_keeps_the_rules(
-        drafts in vec(draft(), 0..8),
-        behaviours in vec(behaviour(), 1..16),
-        exit_with in option::weighted(0.2, 0..8u16),
-        on_failure in on_failure(),
-        ready in 0..2000u64,
-        wishes in vec((0..HORIZON, wish()), 0..12),
-        ends in vec((0..3000u64, end()), 1..6),
-    ) {
-        let masked: Vec<bool> = drafts.iter().map(|draft| draft.masked).collect();
-        let specs = specs(&drafts, false, exit_with, on_failure);
-        let mut world = World::new(specs, &masked, behaviours);
-        world.schedule(ready, Event::MachineReady);
-        for (at, wish) in wishes {
-            world.schedule(at, wish);
-        }
-        for (delay, end) in ends {
-            world.schedule(HORIZON + delay, Event::Shutdown(end));
-        }
-        world.run();
+    fn every_history_keeps_the_rules(history in history(0..12)) {
+        live(history, 1);
     }
 
     #[test]
@@ -288,7 +345,7 @@ proptest! {
                 actions += 1;
                 assert!(actions <= 16 * (count + 1), "poll goes round in circles: {action:?}");
             }
-            let Some(next) = supervisor.next_deadline() else { break };
+            let Some(next) = supervisor.next_deadline(&specs) else { break };
             assert!(next > now);
             now = next;
         }

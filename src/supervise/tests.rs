@@ -324,7 +324,7 @@ mod restarting {
 
     /// The delay between the exit of A and its next launch.
     fn delay(bench: &mut Bench) -> Millis {
-        let until = bench.supervisor.next_deadline().unwrap();
+        let until = bench.supervisor.next_deadline(&bench.specs).unwrap();
         let delay = until - bench.now;
         assert_eq!(bench.wait(delay - 1), []);
         assert_eq!(bench.wait(1), [Action::Launch(A)]);
@@ -496,6 +496,40 @@ mod operators {
     }
 
     #[test]
+    fn a_restart_of_one_that_waits_to_be_stopped_forgets_its_crashes() {
+        let backoff = Backoff { first: 10, most: 10, burst: 1, within: 60_000, ..Backoff::DEFAULT };
+        let bench = Bench::new(2).after(B, A).unit(B, |unit| unit.needs.push(A));
+        let mut bench = bench.unit(A, |unit| unit.backoff = backoff).running(&[A, B]);
+        // Its first crash takes B down; the second in a minute would be one too many.
+        assert_eq!(bench.exits(A, BAD), [term(B)]);
+        bench.exits(B, OK);
+        assert_eq!(bench.wait(10), [Action::Launch(A)]);
+        assert_eq!(bench.run(A), [Action::Launch(B)]);
+        bench.run(B);
+        // A is to go, but goes after B.
+        assert_eq!(bench.on(A, UnitEvent::Stop), [term(B)]);
+        assert_eq!(bench.on(A, UnitEvent::Restart), []);
+        assert_eq!(bench.exits(B, OK), [term(A)]);
+        assert_eq!(bench.exits(A, OK), [Action::Launch(A)]);
+        bench.run(A);
+        assert_eq!(bench.exits(A, BAD), []);
+        assert!(matches!(bench.state(A), State::Backoff { .. }), "{:?}", bench.state(A));
+    }
+
+    #[test]
+    fn a_report_that_comes_after_the_kill_changes_nothing() {
+        for late in [UnitEvent::Executed, UnitEvent::SetupFailed(Unable::ForGood { code: 126 })] {
+            let mut bench = Bench::new(1);
+            bench.ready();
+            bench.on(A, UnitEvent::Launched { pid: pid(A) });
+            assert_eq!(bench.on(A, UnitEvent::Kill), [Action::KillGroup(A)]);
+            assert_eq!(bench.on(A, late), []);
+            assert_eq!(bench.exits(A, Exit::Signal(9)), []);
+            assert!(matches!(bench.state(A), State::Backoff { .. }), "{late:?}: {:?}", bench.state(A));
+        }
+    }
+
+    #[test]
     fn a_masked_workload_cannot_be_started() {
         let mut bench = Bench::new(1);
         bench.supervisor.mask(A);
@@ -543,7 +577,7 @@ mod shutting_down {
         bench = bench.running(&[A, B]);
         let signals = [term(A), Action::Signal { id: B, pid: pid(B), signal: 2 }];
         assert_eq!(bench.shut_down(End::PowerOff), signals);
-        assert_eq!(bench.supervisor.next_deadline(), Some(bench.now + 300));
+        assert_eq!(bench.supervisor.next_deadline(&bench.specs), Some(bench.now + 300));
         assert_eq!(bench.wait(300), [Action::KillGroup(B)]);
         bench.exits(B, Exit::Signal(9));
         assert_eq!(bench.wait(9_699), []);
@@ -722,7 +756,7 @@ mod failing {
         let (mut bench, actions) = hasty(OnFailure::Reboot);
         assert_eq!(actions, []);
         assert_eq!(bench.wait(LEAST_UPTIME - 1001), []);
-        assert_eq!(bench.supervisor.next_deadline(), Some(LEAST_UPTIME));
+        assert_eq!(bench.supervisor.next_deadline(&bench.specs), Some(LEAST_UPTIME));
         assert_eq!(bench.wait(1), [finish(End::Reboot)]);
 
         let (mut bench, _) = hasty(OnFailure::Reboot);
@@ -814,7 +848,7 @@ mod exit_with {
         let mut bench = Bench::new(1).restart(A, Restart::Never).running(&[A]);
         assert_eq!(bench.exits(A, OK), []);
         assert_eq!(bench.wait(1_000_000_000), []);
-        assert_eq!(bench.supervisor.next_deadline(), None);
+        assert_eq!(bench.supervisor.next_deadline(&bench.specs), None);
     }
 }
 
@@ -1117,6 +1151,6 @@ mod telling {
 #[test]
 fn a_fresh_table_is_all_zeros_and_a_unit_is_small() {
     assert!(size_of::<Unit>() <= 112);
-    assert_eq!(Supervisor::EMPTY.next_deadline(), None);
+    assert_eq!(Supervisor::EMPTY.next_deadline(&Bench::new(3).specs), None);
     assert_eq!(Bench::new(3).drain_all(), []);
 }

@@ -153,6 +153,8 @@ pub(super) struct World {
     status: Option<u8>,
     rescue_due: bool,
     pub launches: usize,
+    /// What the supervisor was told, and the deadlines that have passed.
+    pub happened: usize,
 }
 
 impl World {
@@ -191,6 +193,7 @@ impl World {
             status: None,
             rescue_due: false,
             launches: 0,
+            happened: 0,
         }
     }
 
@@ -210,10 +213,11 @@ impl World {
             if matches!(self.phase, Phase::Ended { .. }) {
                 return self.nothing_comes_after_the_end();
             }
-            let deadline = self.supervisor.next_deadline();
+            let deadline = self.supervisor.next_deadline(&self.specs);
             assert!(deadline.is_none_or(|deadline| deadline > self.now), "a deadline in the past");
             let next = self.queue.keys().next().map(|key| key.0);
             let next = [deadline, next].into_iter().flatten().min();
+            self.happened += usize::from(next == deadline);
             self.now = next.expect("a machine that is to end waits for nothing at all");
             assert!(self.now <= self.ends_by, "the shutdown takes too long");
             while let Some(entry) = self.queue.first_entry()
@@ -228,7 +232,12 @@ impl World {
     }
 
     fn step(&mut self, id: WorkloadId, event: UnitEvent) {
-        self.supervisor.step(&self.specs, Event::Unit(id, event), self.now);
+        self.tell(Event::Unit(id, event));
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.happened += 1;
+        self.supervisor.step(&self.specs, event, self.now);
     }
 
     fn drain(&mut self) {
@@ -271,10 +280,14 @@ impl World {
         match happening {
             Happening::Told(event) => {
                 self.told(event);
-                self.supervisor.step(&self.specs, event, self.now);
+                self.tell(event);
             }
             Happening::Executes(pid) => {
                 let (Some(id), now) = (self.owner(pid), self.now) else { return };
+                // A report that was on its way when it was killed: nothing follows from it.
+                if self.slots[id.index()].killed.is_some() {
+                    return self.step(id, UnitEvent::Executed);
+                }
                 let main = self.slot(id).main.as_mut().unwrap();
                 main.executed = Some(now);
                 let behaviour = main.behaviour;
@@ -341,9 +354,8 @@ impl World {
             }
             Happening::SetupFails(pid, unable) => {
                 let (Some(id), now) = (self.owner(pid), self.now) else { return };
-                let main = self.slot(id).main.as_mut().unwrap();
-                if !main.ordered {
-                    main.setup_failed = Some((now, unable));
+                if self.slots[id.index()].killed.is_none() {
+                    self.slot(id).main.as_mut().unwrap().setup_failed = Some((now, unable));
                 }
                 self.step(id, UnitEvent::SetupFailed(unable));
             }
@@ -484,20 +496,17 @@ impl World {
                     slot.window.1 = 0;
                     (slot.earliest, slot.latest) = (now, now);
                 }
-                if let (Some(main), UnitEvent::Start) = (&mut slot.main, wish)
+                if let Some(main) = &mut slot.main
                     && main.executed.is_some()
                     && main.is_left_alone()
                     && main.signalled.is_none()
                 {
-                    // It had not been asked to go yet.
-                    main.ordered = false;
-                }
-                if let (Some(main), UnitEvent::Restart) = (&mut slot.main, wish)
-                    && main.runs()
-                {
-                    main.ordered = true;
-                    slot.streak = 0;
-                    slot.window.1 = 0;
+                    // It had not been asked to go yet, even if it was to.
+                    main.ordered = wish == UnitEvent::Restart;
+                    if main.ordered {
+                        slot.streak = 0;
+                        slot.window.1 = 0;
+                    }
                 }
             }
             _ => {}
@@ -758,16 +767,21 @@ impl World {
         if !self.starts() && self.phase != Phase::Rescue {
             return;
         }
-        for _ in 0..self.slots.len() {
+        // Until nothing follows from it any more.
+        let mut before = usize::MAX;
+        loop {
+            let mut ordered = 0;
             for index in 0..self.slots.len() {
                 let lacks = self.lacks(WorkloadId(index as u16));
-                if let Some(main) = &mut self.slots[index].main
-                    && main.setup_failed.is_none()
-                    && main.is_left_alone()
-                {
-                    main.ordered |= lacks;
+                if let Some(main) = &mut self.slots[index].main {
+                    main.ordered |= lacks && main.setup_failed.is_none() && main.is_left_alone();
+                    ordered += usize::from(main.ordered);
                 }
             }
+            if ordered == before {
+                return;
+            }
+            before = ordered;
         }
     }
 
@@ -930,6 +944,6 @@ impl World {
             self.supervisor.step(&self.specs, event, self.now);
             assert_eq!(self.supervisor.poll(&self.specs, self.now), None);
         }
-        assert_eq!(self.supervisor.next_deadline(), None);
+        assert_eq!(self.supervisor.next_deadline(&self.specs), None);
     }
 }
