@@ -78,7 +78,7 @@ fn images_are_roots_on_a_machine_without_modprobe_and_nothing_of_them_is_left() 
         + &probe(&["erofs", "squashfs", "over", "nested", "device"], COUNT);
     let mut image =
         image(&config).host_file("/srv/erofs.img", &erofs).host_file("/srv/squashfs.img", &squashfs);
-    for module in ["loop", "erofs", "squashfs", "overlay"] {
+    for module in ["loop", "erofs", "crc32c_generic", "squashfs", "overlay"] {
         image = image.module(module);
     }
     let machine = boot_with(image, &corm_qemu::Options::default())?;
