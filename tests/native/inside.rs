@@ -1,0 +1,111 @@
+//! A program inside of sandboxes tries to get out of them, and says what it sees.
+//!
+//! The mistakes that other sandboxes made, and where each is tried:
+//!
+//! | what | tried by |
+//! |---|---|
+//! | CVE-2019-5736: the machine's binary rewritten | `write-own-program`, `write-program`; by `overlay` it is written |
+//! | CVE-2024-21626, 2016-8649, 2016-9962, 2015-3627: descriptors of the machine | descriptor 7 is open in who starts it: `leaked-descriptor`, `out-of-descriptor`, `ptrace-1`, and below |
+//! | CVE-2021-30465, 2019-18837, 2015-1335, 2025-54867, 2026-41579, 2026-47766: symlinks at mount targets | `a_symlink_leads_neither_a_root_nor_a_volume_anywhere` in run.rs, `an_image_does_not_choose_where_...` in storage.rs |
+//! | CVE-2019-16884, 2019-19921, 2023-27561, 2025-52881, 2025-31133: /proc and masks | `keys`, `kcore`, `core-pattern`, `sysrq`; by `unmasked` they are seen; and below |
+//! | CVE-2022-29162, 2022-27650, 2025-27612: inheritable capabilities | CapInh of each variant |
+//! | CVE-2023-25809: the machine's cgroups written | `cgroup-write`, `cgroup-limit` |
+//! | CVE-2017-5226, 2016-10124, 2019-10063: TIOCSTI | `terminal`, `tiocsti`, `tiocsti-64`; by `calls` they reach the kernel |
+//! | CVE-2016-3697, 2026-30892: users by name | below |
+//! | mounts, namespaces, other processes, devices, modules | the rest of the table |
+
+use anyhow::{Context, Result};
+use corm_native_tests::{Place, Who, finish};
+use corm_qemu::{Arch, device};
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+#[path = "inside/table.rs"]
+mod table;
+
+use table::{PORTS, Report, VARIANTS, WITHOUT_SWITCH};
+
+/// Landlock's rules of ports are Linux 6.7's, and without cgroup v2 nothing else holds them.
+fn has_port_rules() -> Result<bool> {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let mut numbers = release.split(['.', '-']).map_while(|word| word.parse::<u32>().ok());
+    Ok((numbers.next(), numbers.next()) >= (Some(6), Some(7)))
+}
+
+#[test]
+fn each_wall_stands_and_falls_with_its_switch() -> Result<()> {
+    let Some(place) = Place::new()? else { return Ok(()) };
+    let arch = Arch::ALL.into_iter().find(|arch| arch.is_native()).context("no corm for this machine")?;
+    fs::copy(device::bench(arch, "inside")?, place.root().join("inside"))?;
+    fs::create_dir_all(place.root().join("sys"))?;
+    let data = place.directory.join("shared");
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o777))?;
+    fs::write(place.root().join("other"), "a program")?;
+    fs::set_permissions(place.root().join("other"), fs::Permissions::from_mode(0o777))?;
+    let ports = has_port_rules()?.then_some(&PORTS);
+    if ports.is_none() {
+        eprintln!("SKIPPED: ports, which this kernel's Landlock does not know");
+    }
+    let variants: Vec<_> = VARIANTS.iter().chain(ports).collect();
+    let file = place.directory.join("corm.toml");
+    let config: String = variants
+        .iter()
+        .map(|variant| table::workload(variant, &place.root().to_string_lossy(), &data.to_string_lossy()))
+        .collect();
+    fs::write(&file, config)?;
+    let mut machine = Vec::new();
+    for entry in fs::read_dir("/proc/self/ns")? {
+        machine.push(fs::read_link(entry?.path())?.to_string_lossy().into_owned());
+    }
+    let mut reports = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for variant in variants {
+        let run = place.corm_as(Who::Root, &["run", "--config", &file.to_string_lossy(), variant.name]);
+        // What must not come through.
+        let mut leaky = place.after("export SECRET=1; exec 7</; trap '' USR1; umask 0", &run);
+        let outcome = finish(&mut leaky)?;
+        let report = Report::read(&outcome.out);
+        for what in table::compare(variant, &report, &machine) {
+            wrong.push(format!("{what} {}", outcome.err));
+        }
+        reports.insert(variant.name, report);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let silent: Vec<String> = table::never_got_through(&reports)
+        .into_iter()
+        .filter(|name| !WITHOUT_SWITCH.contains(&name.as_str()))
+        .collect();
+    assert!(silent.is_empty(), "these got through nowhere, so nobody knows whether they bite: {silent:?}");
+    Ok(())
+}
+
+#[test]
+fn what_a_root_or_a_config_says_of_paths_and_users_leads_nowhere() -> Result<()> {
+    let Some(place) = Place::new()? else { return Ok(()) };
+    // CVE-2024-21626: a directory of the machine as the working directory.
+    for directory in ["/proc/self/fd/7", "/proc/self/fd/7/etc", "/proc/self/cwd/../../.."] {
+        let set = format!("directory={directory:?}");
+        let run = place.script_as(Who::Root, &["--set", &set], "busybox ls corm-was-here etc/passwd");
+        let outcome = finish(&mut place.after("exec 7</", &run))?;
+        assert_ne!(outcome.status, 0, "{directory}: {}", outcome.out);
+        assert!(!outcome.out.contains("passwd"), "{directory}: {}", outcome.out);
+    }
+    // CVE-2025-31133: what masks is the kernel's null device, wherever the root's own leads.
+    fs::write(place.root().join("data/secret"), "seen")?;
+    symlink("/data/secret", place.root().join("dev/null"))?;
+    let masked = finish(&mut place.script_as(Who::Root, &[], "busybox cat /proc/keys /dev/null"))?;
+    assert_eq!((masked.status, masked.out.as_str()), (0, ""), "{}", masked.err);
+    // CVE-2016-3697, CVE-2026-30892: a user is a number, all of it, and no passwd of a root's is asked.
+    fs::create_dir_all(place.root().join("etc"))?;
+    fs::write(place.root().join("etc/passwd"), "1:x:0:0::/:/bin/sh\nweb:x:0:0::/:/bin/sh\n")?;
+    let user = |user: &str| {
+        finish(&mut place.script_as(Who::Root, &["--set", &format!("user={user}")], "busybox id -u"))
+    };
+    assert_eq!(user("1")?.out, "1\n");
+    for name in ["\"web\"", "\"1x\"", "\" 1\"", "4294967296", "-1"] {
+        let outcome = user(name)?;
+        assert_eq!((outcome.status, outcome.out.as_str()), (65, ""), "{name}: {}", outcome.err);
+    }
+    Ok(())
+}

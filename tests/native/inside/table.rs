@@ -1,0 +1,439 @@
+//! The program bench/src/bin/inside.rs and what it must find: one table for `corm run` on this
+//! machine and for guests of each architecture.
+//!
+//! Each [`Variant`] is a workload that differs from one that asks for nothing in one door or a few.
+//! For every attempt the tables say what comes of it, and [`compare`] that the two agree. An attempt
+//! that fails in `plain` gets past its wall in some variant that opens it, so that it is known to
+//! bite; those for which no variant does are counted in [`WITHOUT_SWITCH`], each with its reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+type Changes = &'static [(&'static str, &'static [u32])];
+
+pub struct Variant {
+    pub name: &'static str,
+    /// Keys of the workload besides command, root, restart and volumes.
+    pub keys: &'static str,
+    /// May it write to /data?
+    pub writable: bool,
+    /// What is other than in `plain`: the attempt, and the errnos that may come of it (0: it works).
+    pub changes: Changes,
+    /// Namespaces that it shares with the machine.
+    pub shared: &'static [&'static str],
+    /// What it has in all five sets.
+    pub capabilities: u64,
+    /// "0" or "2", as /proc/self/status has it.
+    pub seccomp: &'static str,
+}
+
+const PLAIN_VARIANT: Variant = Variant {
+    name: "plain",
+    keys: "",
+    writable: false,
+    changes: &[],
+    shared: &["time"],
+    capabilities: 0,
+    seccomp: "2",
+};
+
+const EPERM: u32 = 1;
+const ENOENT: u32 = 2;
+const ESRCH: u32 = 3;
+const ENXIO: u32 = 6;
+const EBADF: u32 = 9;
+const EACCES: u32 = 13;
+const EFAULT: u32 = 14;
+const EINVAL: u32 = 22;
+const ENOTTY: u32 = 25;
+const ETXTBSY: u32 = 26;
+const EROFS: u32 = 30;
+const ENOSYS: u32 = 38;
+const ENODATA: u32 = 61;
+/// 200 and the signal's number: it is killed.
+const SIGSYS: u32 = 231;
+
+const WORKS: &[u32] = &[0];
+const REFUSED: &[u32] = &[EPERM, EACCES];
+/// The wall let it pass, and the kernel said what it says to nonsense.
+const PASSED: &[u32] = &[0, ENOENT, EFAULT, EINVAL, ENOTTY, ENOSYS];
+
+pub const VARIANTS: &[Variant] = &[
+    PLAIN_VARIANT,
+    Variant { name: "writable", writable: true, changes: &[("write-data", WORKS)], ..PLAIN_VARIANT },
+    Variant {
+        name: "overlay",
+        keys: "overlay = \"tmpfs\"",
+        // What the directory's rights say of a new file is another thing.
+        changes: &[("write-program", WORKS)],
+        ..PLAIN_VARIANT
+    },
+    Variant {
+        name: "calls",
+        keys: "security = { seccomp = \"off\" }",
+        changes: &[
+            ("add-key", PASSED),
+            ("bpf", &[EPERM, EINVAL]),
+            ("clone-user", WORKS),
+            ("clone3", PASSED),
+            ("handle", &[EPERM, EFAULT]),
+            ("i386", &[0, ENOSYS]),
+            ("io-uring", PASSED),
+            ("kexec", &[EPERM, ENOSYS]),
+            ("module", &[EPERM, ENOSYS]),
+            ("perf", &[EPERM, EACCES, EFAULT]),
+            ("personality", WORKS),
+            ("pidfd-1", WORKS),
+            ("ptrace-1", REFUSED),
+            ("read-memory-of-1", WORKS),
+            ("tioclinux", PASSED),
+            ("tiocsti", PASSED),
+            ("tiocsti-64", PASSED),
+            ("unshare-user", WORKS),
+            ("userfaultfd", &[0, EINVAL, ENOSYS]),
+        ],
+        seccomp: "0",
+        ..PLAIN_VARIANT
+    },
+    Variant {
+        name: "unmasked",
+        keys: "security = { masks = \"off\" }",
+        changes: &[("keys", WORKS)],
+        ..PLAIN_VARIANT
+    },
+    Variant {
+        name: "zero",
+        keys: "user = 0",
+        // Its /proc is read-only.
+        changes: &[("chown", WORKS), ("memory-of-1", &[EROFS]), ("oom-score", &[EROFS]), ("setuid-0", WORKS)],
+        shared: &["time", "user"],
+        ..PLAIN_VARIANT
+    },
+    Variant {
+        name: "admin",
+        keys: "user = 0\nsecurity = { capabilities = [\"sys-admin\"] }",
+        changes: &[
+            ("mount", WORKS),
+            ("pivot-root", WORKS),
+            ("remount", WORKS),
+            ("unmount-proc", PASSED),
+            ("ambient", WORKS),
+            ("clone-user", WORKS),
+            ("clone3", PASSED),
+            ("fsopen", WORKS),
+            ("hostname", WORKS),
+            ("open-tree", WORKS),
+            ("swap", PASSED),
+            ("unshare-mount", WORKS),
+            ("unshare-user", WORKS),
+            ("chown", WORKS),
+            ("memory-of-1", &[EROFS]),
+            ("oom-score", &[EROFS]),
+            ("setuid-0", WORKS),
+        ],
+        shared: &["time", "user"],
+        capabilities: 1 << 21,
+        ..PLAIN_VARIANT
+    },
+    Variant {
+        name: "rights",
+        keys: "user = 0\nsecurity = { landlock = \"off\", capabilities = [\"sys-chroot\", \"setuid\", \
+               \"setgid\", \"chown\", \"net-raw\", \"mknod\"] }",
+        changes: &[
+            ("chroot", WORKS),
+            ("packet", WORKS),
+            ("raw", WORKS),
+            ("setgroups", WORKS),
+            ("chown", WORKS),
+            ("memory-of-1", &[EROFS]),
+            ("oom-score", &[EROFS]),
+            ("setuid-0", WORKS),
+        ],
+        shared: &["time", "user"],
+        capabilities: 1 << 0 | 1 << 6 | 1 << 7 | 1 << 13 | 1 << 18 | 1 << 27,
+        ..PLAIN_VARIANT
+    },
+    Variant {
+        name: "processes",
+        keys: "namespaces = { pid = \"host\" }",
+        changes: &[
+            // It is not process 1 here, and sees nothing of who is.
+            ("enter-1", &[ENOENT, EPERM, EACCES]),
+            ("memory-of-1", &[ENOENT, EPERM, EACCES]),
+            ("root-of-1", &[ENOENT, EACCES]),
+            ("signal-1", REFUSED),
+            // It is there, and out of reach.
+            ("signal-2", &[EPERM, ESRCH]),
+        ],
+        shared: &["time", "pid"],
+        ..PLAIN_VARIANT
+    },
+];
+
+/// For `corm run` on a kernel that has all of Landlock, and machines.
+#[allow(dead_code, reason = "of its two users one may have no kernel for it")]
+pub const PORTS: Variant = Variant {
+    name: "ports",
+    keys: "security = { allow-bind = [\"8080\", \"5000-5010\"], allow-connect = [\"9000\"] }",
+    changes: &[
+        ("bind4-9000", REFUSED),
+        ("bind6-9000", REFUSED),
+        ("connect4-5005", REFUSED),
+        ("connect4-8080", REFUSED),
+        ("connect6-5005", REFUSED),
+        ("connect6-8080", REFUSED),
+    ],
+    ..PLAIN_VARIANT
+};
+
+/// Attempts that no variant lets through.
+pub const WITHOUT_SWITCH: &[&str] = &[
+    // No key gives a workload a terminal or a descriptor of the machine's.
+    "terminal",
+    "leaked-descriptor",
+    "out-of-descriptor",
+    // The file is root's or busy, besides being on a read-only mount.
+    "write-own-program",
+    "write-root",
+    // Not there, whatever the config says, or there only on a machine.
+    "read-shadow",
+    "root-of-1",
+    "sysrq",
+    "core-pattern",
+    "kcore",
+    "kmsg",
+    "uevent-helper",
+    "cgroup-write",
+    "cgroup-limit",
+    "dev-mem",
+    "dev-kmsg",
+    "dev-vda",
+    "disk",
+    "memory-device",
+    // The kernel asks for rights of the machine that these variants have not.
+    "enter-1",
+    "ptrace-1",
+    "signal-2",
+    "capset",
+    "raise-limit",
+    "nice",
+    "realtime",
+    "reboot",
+    "clock",
+    "set-mm",
+];
+
+/// What comes of each attempt of a workload that asks for nothing but a /tmp and the directory /data.
+pub const PLAIN: &[(&str, &[u32])] = &[
+    ("terminal", &[ENXIO]),
+    ("write-root", &[EROFS, EACCES]),
+    ("write-tmp", WORKS),
+    ("write-data", &[EROFS, EACCES]),
+    ("write-own-program", &[EROFS, EACCES, ETXTBSY]),
+    ("write-program", &[EROFS, EACCES, ETXTBSY]),
+    // What lies in its root is its root's business.
+    ("read-shadow", &[ENOENT]),
+    ("sysrq", &[ENOENT, EACCES, EROFS]),
+    ("core-pattern", &[EROFS, EACCES]),
+    // ENODATA: an empty file lies over it.
+    ("kcore", &[ENOENT, EACCES, EPERM, ENODATA]),
+    ("kmsg", REFUSED),
+    ("keys", &[ENODATA]),
+    // It is process 1, and this is its own root, which has no config of the machine's.
+    ("root-of-1", &[ENOENT]),
+    ("memory-of-1", WORKS),
+    ("uevent-helper", &[ENOENT, EACCES, EROFS]),
+    ("cgroup-write", &[ENOENT, EACCES, EROFS]),
+    ("cgroup-limit", &[ENOENT, EACCES, EROFS]),
+    ("leaked-descriptor", &[EBADF]),
+    ("out-of-descriptor", &[ENOENT]),
+    ("mount", REFUSED),
+    ("remount", REFUSED),
+    ("unmount-proc", REFUSED),
+    ("fsopen", REFUSED),
+    ("open-tree", REFUSED),
+    ("pivot-root", REFUSED),
+    ("chroot", REFUSED),
+    ("unshare-user", REFUSED),
+    ("unshare-mount", REFUSED),
+    ("clone-user", REFUSED),
+    ("clone3", &[ENOSYS]),
+    ("enter-1", REFUSED),
+    ("ptrace-1", REFUSED),
+    ("read-memory-of-1", REFUSED),
+    ("signal-1", WORKS),
+    ("signal-2", &[ESRCH]),
+    ("pidfd-1", REFUSED),
+    ("setuid-0", REFUSED),
+    ("setgroups", REFUSED),
+    ("capset", REFUSED),
+    ("ambient", REFUSED),
+    ("chown", REFUSED),
+    ("raise-limit", REFUSED),
+    ("nice", REFUSED),
+    ("realtime", REFUSED),
+    ("oom-score", WORKS),
+    ("disk", REFUSED),
+    ("memory-device", REFUSED),
+    ("dev-mem", &[ENOENT]),
+    ("dev-kmsg", &[ENOENT]),
+    ("dev-vda", &[ENOENT]),
+    ("tiocsti", REFUSED),
+    ("tiocsti-64", REFUSED),
+    ("tioclinux", REFUSED),
+    ("reboot", REFUSED),
+    ("kexec", REFUSED),
+    ("module", REFUSED),
+    ("bpf", REFUSED),
+    ("perf", REFUSED),
+    ("io-uring", REFUSED),
+    ("userfaultfd", REFUSED),
+    ("add-key", REFUSED),
+    ("handle", REFUSED),
+    ("hostname", REFUSED),
+    ("clock", REFUSED),
+    ("swap", REFUSED),
+    ("personality", REFUSED),
+    ("set-mm", REFUSED),
+    ("i386", &[SIGSYS]),
+    ("packet", REFUSED),
+    ("raw", REFUSED),
+    ("bind4-8080", WORKS),
+    ("connect4-8080", WORKS),
+    ("bind4-5005", WORKS),
+    ("connect4-5005", WORKS),
+    ("bind4-9000", WORKS),
+    ("connect4-9000", WORKS),
+    ("bind6-8080", WORKS),
+    ("connect6-8080", WORKS),
+    ("bind6-5005", WORKS),
+    ("connect6-5005", WORKS),
+    ("bind6-9000", WORKS),
+    ("connect6-9000", WORKS),
+];
+
+/// What the program printed.
+pub struct Report {
+    pub attempts: BTreeMap<String, u32>,
+    text: String,
+}
+
+impl Report {
+    pub fn read(text: &str) -> Report {
+        let words = text.lines().filter_map(|line| line.strip_prefix("try ")).flat_map(str::split_whitespace);
+        let attempts = words.filter_map(|word| {
+            let (name, errno) = word.rsplit_once('=')?;
+            Some((name.to_owned(), errno.parse().ok()?))
+        });
+        Report { attempts: attempts.collect(), text: text.to_owned() }
+    }
+
+    fn has(&self, text: &str) -> bool {
+        self.text.contains(text)
+    }
+
+    /// The options of what is mounted there.
+    fn mount(&self, place: &str) -> Option<&str> {
+        let prefix = format!("mount:{place}=");
+        self.text.split_whitespace().filter_map(|word| word.strip_prefix(prefix.as_str())).next_back()
+    }
+}
+
+/// What a report has that the table has not. `machine` are the machine's namespaces, as
+/// `readlink /proc/self/ns/*` prints them.
+pub fn compare(variant: &Variant, report: &Report, machine: &[String]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut check = |is: bool, what: String| {
+        if !is {
+            wrong.push(format!("{}: {what}", variant.name));
+        }
+    };
+    check(report.has("the end"), "the program did not come to its end".into());
+    let changes: BTreeMap<&str, &[u32]> = variant.changes.iter().copied().collect();
+    for (name, usual) in PLAIN {
+        let wanted = changes.get(name).unwrap_or(usual);
+        let wanted = if *name == "write-data" && variant.writable { WORKS } else { wanted };
+        match report.attempts.get(*name) {
+            Some(errno) => {
+                check(wanted.contains(errno), format!("{name}: {errno}, and not one of {wanted:?}"))
+            }
+            // Calls of another word size or another machine.
+            None => check(matches!(*name, "i386" | "tiocsti-64"), format!("{name} was not tried")),
+        }
+    }
+    for space in ["ipc", "mnt", "net", "pid", "time", "user", "uts"] {
+        // A kernel may have been built without one.
+        let ours = machine.iter().any(|link| link.starts_with(space) && report.has(link));
+        let seen = report.has(&format!("ns.{space}="));
+        check(
+            !seen || ours == variant.shared.contains(&space),
+            format!("namespace {space}: shared is {ours}"),
+        );
+    }
+    for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+        check(report.has(&format!(" {set}:,{:016x},", variant.capabilities)), set.to_owned());
+    }
+    for (key, value) in [
+        ("NoNewPrivs", "1"),
+        ("Seccomp", variant.seccomp),
+        ("Umask", "0022"),
+        ("SigBlk", "0000000000000000"),
+        ("SigIgn", "0000000000000000"),
+        ("TracerPid", "0"),
+    ] {
+        check(report.has(&format!(" {key}:,{value},")), format!("{key} is not {value}"));
+    }
+    check(
+        report.has(&format!("CORM_WORKLOAD={},", variant.name)),
+        "its name is not in its environment".into(),
+    );
+    check(!report.has("SECRET"), "its environment is not its own".into());
+    for fd in 0..64 {
+        let open = report.has(&format!("fd:{fd}=open"));
+        check(open == (fd < 3), format!("descriptor {fd}: open is {open}"));
+    }
+    for (place, options) in [
+        ("/", &["ro", "nosuid", "nodev"][..]),
+        ("/data", &["ro", "nosuid", "nodev", "noexec"]),
+        ("/tmp", &["rw", "nosuid", "nodev", "noexec"]),
+        ("/dev", &["ro", "nosuid", "noexec"]),
+        ("/dev/shm", &["rw", "nosuid", "nodev", "noexec"]),
+        ("/proc", &["nosuid", "nodev", "noexec"]),
+        ("/sys", &["ro", "nosuid", "nodev", "noexec"]),
+    ] {
+        let written = variant.name == "overlay" && place == "/" || variant.writable && place == "/data";
+        let has: Vec<&str> = report.mount(place).unwrap_or("").split(',').collect();
+        for option in options {
+            let option = if written && *option == "ro" { "rw" } else { option };
+            check(has.contains(&option), format!("{place} is not {option} but {has:?}"));
+        }
+    }
+    wrong
+}
+
+/// The attempts that failed in `plain` and in every other report too.
+pub fn never_got_through(reports: &BTreeMap<&str, Report>) -> BTreeSet<String> {
+    let passes = |name: &str, errno: u32| {
+        let stopped =
+            PLAIN.iter().find(|(row, _)| *row == name).is_some_and(|(_, usual)| usual.contains(&errno));
+        !stopped && !REFUSED.contains(&errno) && errno != EROFS && errno != ETXTBSY
+    };
+    let works = |name: &&(&str, &[u32])| !name.1.contains(&0);
+    let failing = PLAIN.iter().filter(works).map(|(name, _)| *name);
+    failing
+        .filter(|name| {
+            !reports
+                .values()
+                .any(|report| report.attempts.get(*name).is_some_and(|errno| passes(name, *errno)))
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Its table of a config.
+pub fn workload(variant: &Variant, root: &str, data: &str) -> String {
+    let Variant { name, keys, writable, .. } = variant;
+    format!(
+        "[workload.{name}]\nroot = {root:?}\ncommand = [\"/inside\"]\nrestart = \"never\"\n{keys}\n\
+         volumes = {{ \"/tmp\" = {{ tmpfs = \"1M\" }}, \"/data\" = {{ source = {data:?}, writable = {writable} }} }}\n"
+    )
+}
