@@ -72,10 +72,10 @@ pub enum Step {
     /// Standard input becomes the controlling terminal, where it is one.
     ControllingTerminal,
     Umask,
-    /// Open files, if they are to be fewer than the steps before this take.
-    FewFiles,
     /// Landlock's wall around files and TCP ports.
     Landlock,
+    /// Open files, if they are to be fewer than the steps before this take.
+    FewFiles,
     /// What no execve(2) can give back; and what is kept outlives the change of user.
     BoundingSet,
     Groups,
@@ -198,8 +198,8 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         && add(true, Step::Stdio)
         && add(circumstances.terminal, Step::ControllingTerminal)
         && add(true, Step::Umask)
-        && add(config.setting(workload, Limit::Files).is_some_and(|files| files < FILES), Step::FewFiles)
         && add(circumstances.landlock, Step::Landlock)
+        && add(config.setting(workload, Limit::Files).is_some_and(|files| files < FILES), Step::FewFiles)
         && add(walls, Step::BoundingSet)
         && add(ids.is_some() && !circumstances.keeps_groups, Step::Groups)
         && add(ids.is_some(), Step::Gid)

@@ -373,6 +373,24 @@ fn neither_outlives_the_other() -> Result<()> {
 }
 
 #[test]
+fn a_workload_may_have_fewer_files_than_its_walls_take() -> Result<()> {
+    let place = place!();
+    for who in Who::BOTH {
+        for keys in [&["limits.files = 4"][..], &["limits.files = 4", "security.landlock = \"off\""]] {
+            let options: Vec<&str> = keys.iter().flat_map(|key| ["--set", key]).collect();
+            let outcome = finish(&mut place.script_as(who, &options, "ulimit -n"))?;
+            assert_eq!(
+                (outcome.status, outcome.out.as_str()),
+                (0, "4\n"),
+                "{who:?} {keys:?}: {}",
+                outcome.err
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn limits_are_had_or_missed_aloud() -> Result<()> {
     let place = place!();
     let unified = fs::exists("/sys/fs/cgroup/cgroup.controllers")?;
