@@ -305,6 +305,10 @@ impl Init {
             _ => {}
         }
         self.step(Event::Unit(id, order));
+        if matches!(op, Op::Pause | Op::Resume) {
+            // Whoever is told that it is so finds it so.
+            self.act();
+        }
         Ok(())
     }
 

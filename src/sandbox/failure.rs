@@ -141,6 +141,7 @@ remedies! {
     Volume ENOTDIR "it must be a directory there, not a symlink"
     Volume ELOOP "it must be a directory there, not a symlink"
     Pivot EINVAL "the machine's own / must be a mount that can be left: not rootfs"
+    Stdio EISDIR "a directory would be a way out of its root"
     Landlock ENOSYS "this takes Linux 5.19, with `landlock` among its lsm="
     Ports E2BIG "a list may have 64 ranges"
     Ports ENOENT "this takes Landlock (Linux 6.7), or a cgroup of its own"

@@ -147,6 +147,20 @@ pub fn finish(command: &mut Command) -> Result<Outcome> {
     })
 }
 
+/// The same command where cgroup v2 is on /sys/fs/cgroup, as on every machine that corm boots.
+pub fn unified(command: &Command) -> Result<Command> {
+    let mut shell = Command::new("unshare");
+    let mount = if fs::exists("/sys/fs/cgroup/cgroup.controllers")? {
+        ""
+    } else {
+        "umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup &&"
+    };
+    let script = format!("mount --make-rprivate / && {mount} exec \"$@\"");
+    shell.args(["-m", "sh", "-c", &script, "sh"]).arg(command.get_program()).args(command.get_args());
+    shell.current_dir("/").stdin(Stdio::null());
+    Ok(shell)
+}
+
 /// Waits until something is so.
 #[track_caller]
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
