@@ -716,7 +716,8 @@ pub fn never_got_through(reports: &BTreeMap<&str, Report>) -> BTreeSet<String> {
         !stopped && !REFUSED.contains(&errno) && errno != EROFS && errno != ETXTBSY
     };
     let works = |name: &&(&str, &[u32])| !name.1.contains(&0);
-    let failing = PLAIN.iter().filter(works).map(|(name, _)| *name);
+    let is_tried = |name: &&str| reports.values().any(|report| report.attempts.contains_key(*name));
+    let failing = PLAIN.iter().filter(works).map(|(name, _)| *name).filter(is_tried);
     let absent = |name: &str| {
         let is = MAY_BE_ABSENT.contains(&name)
             && reports.get("zero-unmasked").is_some_and(|report| report.attempts.get(name) == Some(&ENOENT));
