@@ -39,7 +39,7 @@ operations! {
     Volumes "mount more than 32 volumes"
     Network "connect it to a network"
     Environment "pass on an environment this large"
-    NoCgroup "limit it: no cgroup v2 is mounted on /sys/fs/cgroup"
+    NoCgroup "limit it: it has no cgroup v2 on /sys/fs/cgroup"
     Cgroup "make the cgroup \x01"
     Limit "set its limit \x01"
     Root "use \x03 as its root"
@@ -100,7 +100,7 @@ macro_rules! remedies {
 }
 
 remedies! {
-    Limit ENOENT "this machine has no such cgroup controller, or its device is not there"
+    Limit ENOENT "its cgroup has no such controller, or its device is not there"
     Limit ENODEV "it is not on a disk"
     Limit EPERM "this takes a right that corm does not have here"
     Limit EINVAL "the kernel does not take this value"
