@@ -257,7 +257,7 @@ while ! dmesg | grep -q 'hangs: more than 2 restart[s]'; do sleep 1; done
 while ! dmesg | grep -q 'serves-not: was not wel[l]'; do sleep 1; done
 # A socket that somebody else reaches counts for nothing either: this is no process of mute's.
 NOTIFY_SOCKET=/run/corm/notify.mute /init notify READY=1; echo sent=$?
-pid=$(dmesg | sed -n 's/.*corm: notifies: running, pid //p')
+pid=$(/init ps notifies | awk "NR == 2 { print \$3 }")
 kill -9 $pid
 while [ $(dmesg | grep -c 'after-notify: running, pi[d]') != 2 ]; do sleep 1; done
 dmesg | grep -E '\] (corm: )?(notif|after-|writ|serv|hang|liar|mut|work)[a-z-]*: '
