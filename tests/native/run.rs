@@ -312,9 +312,11 @@ fn signals_go_on_to_the_workload() -> Result<()> {
             signal(&child, &format!("-{name}"))?;
             assert_eq!(wait(&mut child)?.code(), Some(40 + number), "{who:?}: {name}");
         }
-        // A process 1 that has no use for it would not notice.
+        // A process 1 that has no use for it would not notice. (The shell has: it catches SIGINT.)
         for (name, number) in [("TERM", 15), ("INT", 2), ("HUP", 1)] {
-            let (mut child, _out) = start(&place, who, "echo ready; exec busybox sleep 1000")?;
+            let word = format!("{}{}{:07}", 8 + who as u32, number, std::process::id());
+            let (mut child, _out) = start(&place, who, &format!("echo ready; exec busybox sleep {word}"))?;
+            wait_until("it is no shell any more", || runs(&word));
             signal(&child, &format!("-{name}"))?;
             assert_eq!(wait(&mut child)?.code(), Some(128 + number), "{who:?}: {name}");
         }
