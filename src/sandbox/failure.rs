@@ -112,6 +112,7 @@ remedies! {
     Device ENODEV "it is no device"
     Device EPERM "in a user namespace whoever may read it may write it"
     DeviceGuard EINVAL "this kernel has no device programs (CONFIG_CGROUP_BPF)"
+    DeviceGuard ENOENT "`devices`, `sys-admin` and `mknod` take cgroup v2, which keeps it from all others"
     DeviceGuard ENOSYS "this kernel has no device programs (CONFIG_CGROUP_BPF)"
     Clone EAGAIN "its pids limit is reached"
     Time EINVAL "this kernel has no time namespaces (CONFIG_TIME_NS)"

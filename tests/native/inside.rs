@@ -15,7 +15,7 @@
 //! | mounts, namespaces, other processes, devices, modules | the rest of the table |
 
 use anyhow::{Context, Result};
-use corm_native_tests::{Place, Who, finish, unified};
+use corm_native_tests::{Place, Who, finish, install, unified};
 use corm_qemu::{Arch, device};
 use std::collections::BTreeMap;
 use std::fs;
@@ -73,11 +73,11 @@ fn on_terminal(command: &Command) -> Command {
 fn each_wall_stands_and_falls_with_its_switch() -> Result<()> {
     let Some(place) = Place::new()? else { return Ok(()) };
     let arch = Arch::ALL.into_iter().find(|arch| arch.is_native()).context("no corm for this machine")?;
-    fs::copy(device::bench(arch, "inside")?, place.root().join("inside"))?;
+    install(&device::bench(arch, "inside")?, &place.root().join("inside"))?;
     fs::create_dir_all(place.root().join("sys"))?;
     let data = place.directory.join("shared");
     fs::set_permissions(&data, fs::Permissions::from_mode(0o777))?;
-    fs::copy(place.root().join("inside"), data.join("inside"))?;
+    install(&place.root().join("inside"), &data.join("inside"))?;
     fs::write(place.root().join("other"), "a program")?;
     fs::set_permissions(place.root().join("other"), fs::Permissions::from_mode(0o777))?;
     let ports = has_port_rules()?.then_some(&PORTS);

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use corm_qemu::{Arch, busybox, device};
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -50,9 +50,9 @@ impl Place {
             fs::create_dir_all(place.directory.join(path))?;
         }
         let arch = Arch::ALL.into_iter().find(|arch| arch.is_native()).context("no corm for this machine")?;
-        copy(&device::release(arch)?, &place.corm())?;
-        copy(&place.corm(), &place.root().join("bin/corm"))?;
-        copy(&busybox::binary(arch)?, &place.root().join("bin/busybox"))?;
+        install(&device::release(arch)?, &place.corm())?;
+        install(&place.corm(), &place.root().join("bin/corm"))?;
+        install(&busybox::binary(arch)?, &place.root().join("bin/busybox"))?;
         symlink("busybox", place.root().join("bin/sh"))?;
         Ok(Some(place))
     }
@@ -113,9 +113,11 @@ impl Drop for Place {
     }
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::copy(from, to).with_context(|| format!("could not copy {}", from.display()))?;
-    fs::set_permissions(to, fs::Permissions::from_mode(0o755))?;
+/// Copies a program by install(1): a descriptor of ours that writes it would be open in whatever
+/// another test forks at that moment, and the program "busy" (ETXTBSY) until that has become another.
+pub fn install(from: &Path, to: &Path) -> Result<()> {
+    let status = Command::new("install").args(["-m", "755"]).arg(from).arg(to).status()?;
+    anyhow::ensure!(status.success(), "could not install {}: {status}", from.display());
     Ok(())
 }
 

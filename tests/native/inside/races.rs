@@ -5,6 +5,7 @@
 //! written or made anywhere else, and what is masked is masked.
 
 use super::*;
+use corm_native_tests::install;
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
@@ -209,7 +210,7 @@ fn what_it_is_started_with_is_no_way_to_the_machine() -> Result<()> {
     // does for an ordinary user what it does.
     assert_eq!(fs::metadata(place.corm())?.mode() & 0o6000, 0);
     let tool = place.root().join("bin/id");
-    fs::copy(place.root().join("bin/busybox"), &tool)?;
+    install(&place.root().join("bin/busybox"), &tool)?;
     fs::set_permissions(&tool, fs::Permissions::from_mode(0o6755))?;
     for (who, options, id) in [
         (Who::Root, &[][..], "65532\n"),
