@@ -97,6 +97,8 @@ pub enum Step {
     Signals,
     Seccomp,
     Execute,
+    /// ... or corm's init, which executes it.
+    Init,
 }
 
 /// Until [`Step::FewFiles`] the child may open as many as this.
@@ -214,7 +216,7 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         && add(workload.directory.is_some() || !walls, Step::Directory)
         && add(true, Step::Signals)
         && add(has_filter(workload), Step::Seccomp)
-        && add(true, Step::Execute);
+        && add(true, if raise && workload.init { Step::Init } else { Step::Execute });
     fits.then_some(Plan { namespaces, steps })
 }
 
