@@ -34,13 +34,13 @@ command = ["/bin/busybox", "sh", "-c", "echo 'not for everybody'; /bin/busybox s
 log = { kernel = false }
 
 [workload.watcher]
-command = ["/bin/sh", "-c", "/init ps --json web | grep -c web; /init logs web >/dev/null && echo may read; /init stop web; echo status $?"]
+command = ["/bin/sh", "-c", "exec 2>&1; /init ps --json web | grep -c web; /init logs web >/dev/null && echo may read; /init stop web; echo status $?"]
 privileged = true
 user = "1000:77"
 restart = "never"
 
 [workload.stranger]
-command = ["/bin/sh", "-c", "/init ps; echo status $?"]
+command = ["/bin/sh", "-c", "exec 2>&1; /init ps; echo status $?"]
 privileged = true
 user = "1000:1000"
 restart = "never"

@@ -79,6 +79,29 @@ echo zombies=$(cat /proc/[0-9]*/status 2>/dev/null | grep -c '^State:.Z')
     Ok(())
 }
 
+/// What a workload leaves behind may end at any moment after it: also between two looks at its cgroup.
+#[test]
+fn what_ends_right_after_its_workload_holds_nothing_up() -> Result<()> {
+    let names = ["one", "two", "three", "four"];
+    let mut config = String::new();
+    for name in names {
+        config += &format!(
+            "[workload.{name}]\ncommand = [\"/bin/sh\", \"-c\", \"i=0; while [ $i -lt 10 ]; do : & i=$((i+1)); done\"]\n\
+             privileged = true\nbackoff = {{ first = \"10ms\", most = \"10ms\" }}\n"
+        );
+    }
+    let script = r#"
+stuck() { dmesg | grep -q 'stuck in the kerne[l]' && echo stuck; }
+for name in one two three four; do
+    until stuck || [ $(/init ps --json $name | sed 's/.*"restarts":\([0-9]*\).*/\1/' | tr -dc 0-9) -ge 20 ]; do usleep 200000; done
+done
+"#;
+    let machine = boot(&(config + &probe(&[], script)))?;
+    let seen = Seen::by_probe(&machine)?;
+    assert_eq!(seen.lines(), ["the end"], "{seen}");
+    Ok(())
+}
+
 #[test]
 fn what_a_dead_workload_left_in_its_cgroup_is_killed() -> Result<()> {
     let config = r#"
@@ -281,7 +304,7 @@ while ! dmesg | grep -q 'hangs: more than 2 restart[s]'; do sleep 1; done
 while ! dmesg | grep -q 'serves-not: was not wel[l]'; do sleep 1; done
 # A socket that somebody else reaches counts for nothing either: this is no process of mute's.
 NOTIFY_SOCKET=/run/corm/notify.mute /init notify READY=1; echo sent=$?
-pid=$(dmesg | sed -n 's/.*corm: notifies: running, pid //p')
+pid=$(/init ps notifies | awk "NR == 2 { print \$3 }")
 kill -9 $pid
 while [ $(dmesg | grep -c 'after-notify: running, pi[d]') != 2 ]; do sleep 1; done
 dmesg | grep -E '\] (corm: )?(notif|after-|writ|serv|hang|liar|mut|work|paren|orph)[a-z-]*: '

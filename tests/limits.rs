@@ -187,3 +187,58 @@ fn a_limit_that_is_met_is_reported_while_the_workload_runs_on() -> Result<()> {
     assert_not_said(&console, "cannot watch");
     Ok(())
 }
+
+/// cgroup v2 where an ordinary user has a part of it to himself, as systemd gives him for a
+/// scope with `Delegate=yes`; where others are in it; and where he has none.
+#[test]
+fn corm_run_limits_where_cgroups_are_delegated_and_leaves_them_as_they_were() -> Result<()> {
+    let script = r#"
+echo 'u:x:1000:1000::/:/bin/sh' >/etc/passwd
+echo 'u:x:1000:' >/etc/group
+cd /sys/fs/cgroup
+mkdir users users/alone users/shared mine
+echo '+memory +pids +cpu' >users/cgroup.subtree_control
+for group in alone shared; do chown u:u users/$group users/$group/cgroup.procs users/$group/cgroup.subtree_control; done
+busybox sleep 1000 &
+echo $! >users/shared/cgroup.procs
+# start-stop-daemon becomes the program, so this is alone in the cgroup it goes to.
+within() {
+    (echo $(exec sh -c 'echo $PPID') >$1/cgroup.procs; shift; exec start-stop-daemon -S -n none -c u:u -a /init -- run --root / "$@") 2>&1 | tr '\n' '|'
+}
+left() { echo $(find $1 -type d) $(cat $1/cgroup.subtree_control); }
+echo "limits=$(within users/alone --memory 16M --pids 7 -- /bin/busybox sh -c 'cd /sys/fs/cgroup; cat /proc/self/cgroup memory.max pids.max')"
+echo "after=$(left users/alone)"
+echo "over=$(within users/alone --memory 8M -- /bin/busybox tail /dev/zero)"
+echo "after-it=$(left users/alone)"
+echo "plain-shared=$(within users/shared -- /bin/busybox echo fine)"
+echo "shared=$(within users/shared --memory 16M -- /bin/busybox echo never)"
+echo "after-shared=$(left users/shared)"
+echo "plain=$(within mine -- /bin/busybox echo fine)"
+echo "none=$(within mine --memory 16M -- /bin/busybox echo never)"
+echo "root=$(/init run --root / --memory 16M -- /bin/busybox cat /proc/self/cgroup /sys/fs/cgroup/memory.max | tr '\n' '|')"
+echo "after-root=$(ls -d corm.* probe/*/ 2>/dev/null)"
+"#;
+    let machine = boot(&probe(&[], script))?;
+    let seen = Seen::by_probe(&machine)?;
+    assert_eq!(seen.value("limits")?, "0::/|16777216|7|");
+    assert_eq!(seen.value("over")?, "corm: run: out of memory: its limit is 8M|");
+    for key in ["after", "after-it"] {
+        assert_eq!(seen.value(key)?, "users/alone", "{key}");
+    }
+    let others = "other processes are in its cgroup; `systemd-run";
+    for key in ["plain-shared", "shared"] {
+        assert!(seen.value(key)?.contains(others), "{seen}");
+    }
+    assert!(seen.value("plain-shared")?.ends_with("|fine|"), "{seen}");
+    assert!(seen.value("shared")?.contains("|corm: run: cannot set its limit memory.max"), "{seen}");
+    assert_eq!(seen.value("after-shared")?, "users/shared");
+    for key in ["plain", "none"] {
+        assert!(seen.value(key)?.contains("cannot make a cgroup: permission denied (EACCES)"), "{seen}");
+    }
+    assert!(seen.value("plain")?.ends_with("|fine|"), "{seen}");
+    assert!(seen.value("none")?.contains("|corm: run: cannot limit it: it has no cgroup v2"), "{seen}");
+    assert!(!seen.has("never"), "{seen}");
+    assert_eq!(seen.value("root")?, "0::/|16777216|");
+    assert_eq!(seen.value("after-root")?, "");
+    Ok(())
+}

@@ -25,7 +25,11 @@ extern "C" fn _start() -> ! {
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
-    naked_asm!("mov fp, #0", "mov lr, #0", "ldr r0, [sp]", "add r1, sp, #4", "bic sp, sp, #7", "b {}", sym start)
+    // Thumb has no `bic` of sp.
+    naked_asm!(
+        "mov fp, #0", "mov lr, #0", "ldr r0, [sp]", "add r1, sp, #4", "mov r2, sp", "bic r2, r2, #7", "mov sp, r2",
+        "b {}", sym start
+    )
 }
 
 extern "C" fn start(count: usize, arguments: *const *const u8) -> ! {

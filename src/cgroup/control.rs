@@ -16,9 +16,16 @@ const ALL_CONTROLLERS: &[u8] = b"cpu cpuset io memory pids hugetlb";
 /// Why workloads' cgroups have no controllers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DelegateFailure {
-    /// `None`: there is no cgroup v2 at all.
+    /// `None`: all of them, or there is no cgroup v2 at all.
     controller: Option<&'static [u8]>,
-    errno: Errno,
+    pub errno: Errno,
+}
+
+impl DelegateFailure {
+    /// There are cgroups, but this one has processes of others, or another owner.
+    pub fn is_not_ours(&self) -> bool {
+        matches!(self.errno, Errno::EBUSY | Errno::EACCES | Errno::EPERM)
+    }
 }
 
 impl Show for DelegateFailure {
@@ -27,6 +34,7 @@ impl Show for DelegateFailure {
             Some(name) => {
                 put!(*out, "cannot hand the ", name, " controller to workloads' cgroups: ", self.errno);
             }
+            None if self.is_not_ours() => put!(*out, "cannot hand controllers on: ", self.errno),
             None => put!(*out, "cannot limit workloads: no cgroup v2 on /sys/fs/cgroup: ", self.errno),
         }
     }
@@ -42,9 +50,20 @@ pub fn delegate() -> Result<(), DelegateFailure> {
     // Not the machine's root cgroup but some container's, and we are in it.
     if result == Err(Errno::EBUSY) && step_aside().is_ok() {
         result = hand_on(ALL_CONTROLLERS, there);
+        if result == Err(Errno::EBUSY)
+            && let Ok(own) = fs::open(BorrowedFd::CWD, c"/sys/fs/cgroup", Open::PATH | Open::DIRECTORY)
+        {
+            step_back(own.borrow());
+        }
     }
-    if result.is_ok() {
-        return Ok(());
+    match result {
+        Ok(()) => return Ok(()),
+        Err(errno) => {
+            let failure = DelegateFailure { controller: None, errno };
+            if failure.is_not_ours() {
+                return Err(failure);
+            }
+        }
     }
     // One of them is not to be had (a cpu controller with real-time tasks in the root): the others.
     let mut failure = Ok(());
@@ -81,6 +100,23 @@ fn step_aside() -> Result<(), Errno> {
     }
     // Process 0 is the one that writes.
     fs::write_file(BorrowedFd::CWD, c"/sys/fs/cgroup/corm.init/cgroup.procs", b"0")
+}
+
+/// Undoes that, in the cgroup that this process was in, which is left as it was found:
+/// without controllers handed on, so that processes may be in it again.
+pub fn step_back(own: BorrowedFd) {
+    let mut buffer = [0; 256];
+    let handed = fs::read_file(own, c"cgroup.subtree_control", &mut buffer).unwrap_or(&[]);
+    let mut line = Path::new();
+    for name in text::words(handed.trim_ascii(), b' ') {
+        put!(line, "-", name, " ");
+    }
+    if !line.is_empty() {
+        let _ = fs::write_file(own, c"cgroup.subtree_control", line.as_bytes());
+    }
+    let _ = fs::write_file(own, c"cgroup.procs", b"0");
+    // If one of these fails, somebody else has a part of it by now, and it is his.
+    let _ = fs::remove_directory(own, c"corm.init");
 }
 
 /// Kills everything in a workload's cgroup at once; cgroup.kill, Linux 5.14.

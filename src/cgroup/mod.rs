@@ -19,7 +19,7 @@ mod limit;
 
 pub use control::{
     CONTROLLERS, DelegateFailure, WATCHED, delegate, events, freeze, is_populated, kill, oom_kills,
-    open_events, peak, refused_forks, remove, usage, watch, watched,
+    open_events, peak, refused_forks, remove, step_back, usage, watch, watched,
 };
 pub use limit::{Problem, Written, enter, open};
 

@@ -77,10 +77,11 @@ impl Init {
         }
         self.end_joined(id);
         let others = cgroup::is_populated(self.config, id);
+        self.step(Event::Unit(id, UnitEvent::Exited { exit, others }));
+        // Not before: that nobody is left is only heard where somebody is waited for.
         if others {
             self.watch_group(id);
         }
-        self.step(Event::Unit(id, UnitEvent::Exited { exit, others }));
     }
 
     /// What was in this workload's namespaces ends with it: the next ones are others.

@@ -199,6 +199,14 @@ fn messages_that_do_not_fit_are_not_half_sent() {
     let mut out = Messages::new(&mut room);
     link::find(&mut out, "a".repeat(64).to_string().as_bytes());
     assert_eq!(out.finish(), None, "a name that is too long");
+    // Its length has 16 bits, of which runc once took the low ones (CVE-2021-43784).
+    for (length, fits) in [(65_531, true), (65_532, false), (65_536, false), (131_072, false)] {
+        let mut room = std::vec![0; 140_000];
+        let mut out = Messages::new(&mut room);
+        out.begin(1, 0, 1, &[]);
+        out.attribute(1, &std::vec![0; length]);
+        assert_eq!(out.finish().is_some(), fits, "{length}");
+    }
 }
 
 proptest! {

@@ -152,7 +152,12 @@ const CGROUPS: &CStr = c"/sys/fs/cgroup";
 pub struct Cgroup {
     /// Where it is a directory.
     parent: OwnedFd,
+    /// This process has left the parent, for it to hand controllers on.
+    aside: bool,
 }
+
+const ONE_OF_ITS_OWN: &str =
+    "; `systemd-run --user --scope -p Delegate=yes corm run ...` gives one to it alone";
 
 /// Why there is none.
 enum NoCgroup {
@@ -172,12 +177,7 @@ impl Show for NoCgroup {
             ),
             NoCgroup::Absent => put!(*out, "no cgroup v2 is mounted on ", CGROUPS),
             NoCgroup::Outside => put!(*out, "this process's cgroup is not below ", CGROUPS),
-            NoCgroup::NotOurs(errno) => put!(
-                *out,
-                "cannot make a cgroup: ",
-                errno,
-                "; `systemd-run --user --scope -p Delegate=yes corm run ...` gives one"
-            ),
+            NoCgroup::NotOurs(errno) => put!(*out, "cannot make a cgroup: ", errno, ONE_OF_ITS_OWN),
         }
     }
 }
@@ -199,15 +199,20 @@ fn make_cgroup(unified: bool, groups: &[u8]) -> Result<Cgroup, NoCgroup> {
             groups.split(|byte| *byte == b'\n').any(|line| !line.is_empty() && !line.starts_with(b"0::"));
         return Err(if old { NoCgroup::Old } else { NoCgroup::Absent });
     }
-    let own = groups.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"0::"));
-    let own = own.filter(|path| !path.starts_with(b"/..")).ok_or(NoCgroup::Outside)?;
+    let own = own_path(groups).filter(|path| !path.starts_with(b"/..")).ok_or(NoCgroup::Outside)?;
     show_as_root(own)?;
     if let Err(failure) = cgroup::delegate() {
         // Only a cgroup without processes of its own hands controllers on, and a shell's has the
         // shell. Root may divide up the root, as other runtimes do.
         let alone = mount::unmount(CGROUPS, Unmount::Lazily).is_ok() && cgroup::delegate().is_ok();
         if !alone {
-            warn!(failure);
+            match failure.errno {
+                errno @ (Errno::EACCES | Errno::EPERM) => return Err(NoCgroup::NotOurs(errno)),
+                Errno::EBUSY => {
+                    warn!("no limits: ", failure, ", other processes are in its cgroup", ONE_OF_ITS_OWN)
+                }
+                _ => warn!(failure),
+            }
             show_as_root(own)?;
         }
     }
@@ -216,7 +221,9 @@ fn make_cgroup(unified: bool, groups: &[u8]) -> Result<Cgroup, NoCgroup> {
     let mut name = name();
     let name = name.as_c_str().ok_or(NoCgroup::Outside)?;
     fs::make_directory(parent.borrow(), name, 0o755).map_err(NoCgroup::NotOurs)?;
-    let cgroup = Cgroup { parent };
+    let mut buffer = [0u8; 1024];
+    let now = fs::read_file(BorrowedFd::CWD, c"/proc/self/cgroup", &mut buffer).unwrap_or(groups);
+    let cgroup = Cgroup { parent, aside: own_path(now) != Some(own) };
     let mut path = Text::<32>::new();
     put!(path, "/", name);
     if let Err(why) = show_as_root(path.as_bytes()) {
@@ -226,6 +233,11 @@ fn make_cgroup(unified: bool, groups: &[u8]) -> Result<Cgroup, NoCgroup> {
     // What could not be handed on to it cannot be handed on by it, and was told.
     let _ = cgroup::delegate();
     Ok(cgroup)
+}
+
+/// This process's cgroup, of what /proc/self/cgroup says.
+fn own_path(groups: &[u8]) -> Option<&[u8]> {
+    groups.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"0::"))
 }
 
 /// Mounts the cgroup at this path over all of them.
@@ -258,6 +270,9 @@ impl Cgroup {
         if let Some(name) = name.as_c_str() {
             // If it has something in it still, it stays: the next boot forgets it.
             let _ = fs::remove_directory(self.parent.borrow(), name);
+        }
+        if self.aside {
+            cgroup::step_back(self.parent.borrow());
         }
     }
 }

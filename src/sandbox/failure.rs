@@ -39,7 +39,7 @@ operations! {
     Volumes "mount more than 32 volumes"
     Network "connect it to a network"
     Environment "pass on an environment this large"
-    NoCgroup "limit it: no cgroup v2 is mounted on /sys/fs/cgroup"
+    NoCgroup "limit it: it has no cgroup v2 on /sys/fs/cgroup"
     Cgroup "make the cgroup \x01"
     Limit "set its limit \x01"
     Root "use \x03 as its root"
@@ -102,7 +102,7 @@ macro_rules! remedies {
 
 remedies! {
     Init EACCES "the sysctl vm.memfd_noexec forbids it"
-    Limit ENOENT "this machine has no such cgroup controller, or its device is not there"
+    Limit ENOENT "its cgroup has no such controller, or its device is not there"
     Limit ENODEV "it is not on a disk"
     Limit EPERM "this takes a right that corm does not have here"
     Limit EINVAL "the kernel does not take this value"
@@ -114,6 +114,7 @@ remedies! {
     Device ENODEV "it is no device"
     Device EPERM "in a user namespace whoever may read it may write it"
     DeviceGuard EINVAL "this kernel has no device programs (CONFIG_CGROUP_BPF)"
+    DeviceGuard ENOENT "`devices`, `sys-admin` and `mknod` take cgroup v2, which keeps it from all others"
     DeviceGuard ENOSYS "this kernel has no device programs (CONFIG_CGROUP_BPF)"
     Clone EAGAIN "its pids limit is reached"
     Time EINVAL "this kernel has no time namespaces (CONFIG_TIME_NS)"
@@ -143,6 +144,7 @@ remedies! {
     Volume ENOTDIR "it must be a directory there, not a symlink"
     Volume ELOOP "it must be a directory there, not a symlink"
     Pivot EINVAL "the machine's own / must be a mount that can be left: not rootfs"
+    Stdio EISDIR "a directory would be a way out of its root"
     Landlock ENOSYS "this takes Linux 5.19, with `landlock` among its lsm="
     Ports E2BIG "a list may have 64 ranges"
     Ports ENOENT "this takes Landlock (Linux 6.7), or a cgroup of its own"

@@ -139,11 +139,16 @@ fn map(tree: BorrowedFd, users: BorrowedFd) -> Result<(), Errno> {
 }
 
 /// A pipe of the log's becomes the workload's own: only then may it be opened
-/// again, as /dev/stdout. Devices stay as they are.
+/// again, as /dev/stdout. Devices stay as they are, and a directory would be a
+/// way to all that is around it (EISDIR).
 pub(super) fn own_pipes(workload: &Workload, stdio: &ChildStdio) -> Result<(), Errno> {
-    let Some((uid, gid)) = plan::machine_ids(workload) else { return Ok(()) };
+    let ids = plan::machine_ids(workload);
     for stream in [stdio.stdin, stdio.stdout, stdio.stderr] {
-        if fs::stat(stream, c"", Follow::No)?.is_pipe() {
+        let stat = fs::stat(stream, c"", Follow::No)?;
+        if stat.is_directory() && !workload.privileged {
+            return Err(Errno::EISDIR);
+        }
+        if let Some((uid, gid)) = ids.filter(|_| stat.is_pipe()) {
             match fs::change_owner(stream, c"", uid, gid) {
                 // Somebody else's pipe, in a user namespace: it can be used, but not be opened again.
                 Ok(()) | Err(Errno::EPERM | Errno::EINVAL) => {}

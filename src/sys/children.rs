@@ -27,22 +27,99 @@ pub fn fork() -> Result<Side, Errno> {
 /// did before is done when this returns. The two share their memory meanwhile:
 /// no page table is copied, and the child must leave alone what the caller goes
 /// on with. vfork(2), by clone(2).
-#[inline(never)]
 pub fn spawn(child: &dyn Fn() -> u8) -> Result<u32, Errno> {
-    // SAFETY: the child goes on below this frame, and `run` never returns into it, so all that
-    // the parent finds changed is memory below its own stack pointer. Nothing of `spawn` is kept
-    // on the stack across the call but what its caller's registers were, which `run` cannot reach.
-    let pid = unsafe { call!(clone, libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD, 0, 0, 0, 0) }?;
-    if pid == 0 {
-        run(child)
-    }
-    Ok(pid as u32)
+    const HOW: usize = (libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD) as usize;
+    const NUMBER: usize = syscalls::Sysno::clone as usize;
+    // SAFETY: the child calls `run` from within this one block and never leaves it, so all that the
+    // parent finds changed when it goes on is below its own stack pointer: a system call in a
+    // function of its own, as `call!` may be, would have its way back there. Of clone's other
+    // arguments none counts with these flags.
+    let result = unsafe { vfork(NUMBER, HOW, &raw const child) };
+    syscalls::Errno::from_ret(result).map(|pid| pid as u32).map_err(Errno::from_syscall)
 }
 
-/// Not inlined: what it spills must be in a frame of its own. See [`spawn`].
-#[inline(never)]
-fn run(child: &dyn Fn() -> u8) -> ! {
+/// What the child of [`spawn`] does.
+unsafe extern "C" fn run(child: *const &dyn Fn() -> u8) -> ! {
+    // SAFETY: `spawn` has it on its stack, and waits.
+    let child = unsafe { *child };
     super::process::exit(child())
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn vfork(number: usize, flags: usize, child: *const &dyn Fn() -> u8) -> usize {
+    let result;
+    // SAFETY: see `spawn`; without `nostack` there is no red zone, and the stack is aligned.
+    unsafe {
+        core::arch::asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "mov rdi, {child}",
+            "call {run}",
+            "2:",
+            child = in(reg) child,
+            run = sym run,
+            inlateout("rax") number => result,
+            in("rdi") flags,
+            in("rsi") 0,
+            out("rcx") _,
+            out("r11") _,
+        )
+    };
+    result
+}
+
+#[cfg(target_arch = "aarch64")]
+#[inline(always)]
+unsafe fn vfork(number: usize, flags: usize, child: *const &dyn Fn() -> u8) -> usize {
+    let result;
+    // SAFETY: see `spawn`; the stack is aligned.
+    unsafe {
+        core::arch::asm!(
+            "svc 0",
+            "cbnz x0, 2f",
+            "mov x0, {child}",
+            "bl {run}",
+            "2:",
+            child = in(reg) child,
+            run = sym run,
+            in("x8") number,
+            inlateout("x0") flags => result,
+            in("x1") 0,
+            out("lr") _,
+        )
+    };
+    result
+}
+
+#[cfg(target_arch = "arm")]
+#[inline(always)]
+unsafe fn vfork(number: usize, flags: usize, child: *const &dyn Fn() -> u8) -> usize {
+    let result;
+    // SAFETY: see `spawn`; the stack is aligned. r7 has the call's number, and is Thumb's frame
+    // pointer, which no operand can be: it is kept, and restored before anything looks at it.
+    unsafe {
+        core::arch::asm!(
+            "mov {frame}, r7",
+            "mov r7, {number}",
+            "svc 0",
+            "mov r7, {frame}",
+            "cmp r0, #0",
+            "bne 2f",
+            "mov r0, {child}",
+            "bl {run}",
+            "2:",
+            frame = out(reg) _,
+            number = in(reg) number,
+            child = in(reg) child,
+            run = sym run,
+            inlateout("r0") flags => result,
+            in("r1") 0,
+            out("lr") _,
+        )
+    };
+    result
 }
 
 /// Reaps one child that has ended, whoever's it was; `None` when none has.

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use corm_qemu::{Arch, busybox, device};
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -50,9 +50,9 @@ impl Place {
             fs::create_dir_all(place.directory.join(path))?;
         }
         let arch = Arch::ALL.into_iter().find(|arch| arch.is_native()).context("no corm for this machine")?;
-        copy(&device::release(arch)?, &place.corm())?;
-        copy(&place.corm(), &place.root().join("bin/corm"))?;
-        copy(&busybox::binary(arch)?, &place.root().join("bin/busybox"))?;
+        install(&device::release(arch)?, &place.corm())?;
+        install(&place.corm(), &place.root().join("bin/corm"))?;
+        install(&busybox::binary(arch)?, &place.root().join("bin/busybox"))?;
         symlink("busybox", place.root().join("bin/sh"))?;
         Ok(Some(place))
     }
@@ -113,9 +113,11 @@ impl Drop for Place {
     }
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::copy(from, to).with_context(|| format!("could not copy {}", from.display()))?;
-    fs::set_permissions(to, fs::Permissions::from_mode(0o755))?;
+/// Copies a program by install(1): a descriptor of ours that writes it would be open in whatever
+/// another test forks at that moment, and the program "busy" (ETXTBSY) until that has become another.
+pub fn install(from: &Path, to: &Path) -> Result<()> {
+    let status = Command::new("install").args(["-m", "755"]).arg(from).arg(to).status()?;
+    anyhow::ensure!(status.success(), "could not install {}: {status}", from.display());
     Ok(())
 }
 
@@ -145,6 +147,20 @@ pub fn finish(command: &mut Command) -> Result<Outcome> {
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
         err: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
+}
+
+/// The same command where cgroup v2 is on /sys/fs/cgroup, as on every machine that corm boots.
+pub fn unified(command: &Command) -> Result<Command> {
+    let mut shell = Command::new("unshare");
+    let mount = if fs::exists("/sys/fs/cgroup/cgroup.controllers")? {
+        ""
+    } else {
+        "umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup &&"
+    };
+    let script = format!("mount --make-rprivate / && {mount} exec \"$@\"");
+    shell.args(["-m", "sh", "-c", &script, "sh"]).arg(command.get_program()).args(command.get_args());
+    shell.current_dir("/").stdin(Stdio::null());
+    Ok(shell)
 }
 
 /// Waits until something is so.

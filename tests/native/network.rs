@@ -2,7 +2,7 @@
 //! PID 1 of namespaces of its own here, on the kernel of this machine.
 
 use anyhow::{Context, Result};
-use corm_native_tests::{PATIENCE, Place, wait_until};
+use corm_native_tests::{PATIENCE, Place, install, wait_until};
 use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -52,7 +52,7 @@ impl World {
         for path in ["etc", "run", "sys", "www", "count"] {
             fs::create_dir_all(root.join(path))?;
         }
-        fs::copy(place.corm(), root.join("init"))?;
+        install(&place.corm(), &root.join("init"))?;
         fs::write(root.join("www/index.html"), "a page")?;
         fs::write(root.join("etc/corm.toml"), config)?;
         run("chmod", &["777", root.join("count").to_str().context("our path is text")?])?;

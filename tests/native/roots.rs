@@ -2,7 +2,7 @@
 //! them, what may be done to it, and what is left of them afterwards.
 
 use anyhow::{Context, Result};
-use corm_native_tests::{Outcome, Place, Who, finish};
+use corm_native_tests::{Outcome, Place, Who, finish, install};
 use corm_qemu::host::{self, Tool};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -213,7 +213,7 @@ fn an_overlay_is_written_to_and_the_root_below_is_not() -> Result<()> {
 fn volumes_have_the_rights_that_they_are_given() -> Result<()> {
     let place = place!();
     let program = place.directory.join("shared/busybox");
-    fs::copy(place.root().join("bin/busybox"), &program)?;
+    install(&place.root().join("bin/busybox"), &program)?;
     let shared = place.directory.join("shared");
     let root = format!("root = {:?}\n", place.root());
     for (exec, wanted) in [("", "refused\n"), (", exec = true", "done\n")] {

@@ -312,9 +312,11 @@ fn signals_go_on_to_the_workload() -> Result<()> {
             signal(&child, &format!("-{name}"))?;
             assert_eq!(wait(&mut child)?.code(), Some(40 + number), "{who:?}: {name}");
         }
-        // A process 1 that has no use for it would not notice.
+        // A process 1 that has no use for it would not notice. (The shell has: it catches SIGINT.)
         for (name, number) in [("TERM", 15), ("INT", 2), ("HUP", 1)] {
-            let (mut child, _out) = start(&place, who, "echo ready; exec busybox sleep 1000")?;
+            let word = format!("{}{}{:07}", 8 + who as u32, number, std::process::id());
+            let (mut child, _out) = start(&place, who, &format!("echo ready; exec busybox sleep {word}"))?;
+            wait_until("it is no shell any more", || runs(&word));
             signal(&child, &format!("-{name}"))?;
             assert_eq!(wait(&mut child)?.code(), Some(128 + number), "{who:?}: {name}");
         }
@@ -406,6 +408,19 @@ fn limits_are_had_or_missed_aloud() -> Result<()> {
         assert!(default.err.contains("no pids limit: "), "{}", default.err);
         let old = fs::read_to_string("/proc/self/cgroup")?.lines().any(|line| !line.starts_with("0::"));
         assert_eq!(default.err.contains("cgroup v1 (legacy or hybrid)"), old, "{}", default.err);
+        // A cgroup is also what keeps a workload that makes devices from all but its own.
+        for (keys, starts) in [
+            (["user=0", "security.capabilities=[\"mknod\"]"], false),
+            (["user=0", "security.capabilities=[\"sys-admin\"]"], false),
+            (["user=0", "devices=[\"/dev/console\"]"], false),
+            (["user=0", "security.capabilities=[\"chown\"]"], true),
+            (["user=\"auto\"", "security.capabilities=[\"sys-admin\"]"], true),
+        ] {
+            let options = ["--set", keys[0], "--set", keys[1]];
+            let seen = finish(&mut place.script_as(Who::Root, &options, "echo in"))?;
+            let refused = seen.err.contains("cannot keep it from devices it was not given");
+            assert_eq!((seen.out == "in\n", refused), (starts, !starts), "{keys:?}: {}", seen.err);
+        }
     }
     Ok(())
 }

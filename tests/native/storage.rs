@@ -2,10 +2,9 @@
 //! against from inside, and with images that try to lead corm astray.
 
 use anyhow::Result;
-use corm_native_tests::{Outcome, Place, Who, finish};
+use corm_native_tests::{Outcome, Place, Who, finish, unified};
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::process::Command;
 
 macro_rules! place {
     () => {
@@ -14,20 +13,6 @@ macro_rules! place {
             None => return Ok(()),
         }
     };
-}
-
-/// The same command where cgroup v2 is on /sys/fs/cgroup, as on every machine that corm boots.
-fn unified(command: &Command) -> Result<Command> {
-    let mut shell = Command::new("unshare");
-    let mount = if fs::exists("/sys/fs/cgroup/cgroup.controllers")? {
-        ""
-    } else {
-        "umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup &&"
-    };
-    let script = format!("mount --make-rprivate / && {mount} exec \"$@\"");
-    shell.args(["-m", "sh", "-c", &script, "sh"]).arg(command.get_program()).args(command.get_args());
-    shell.current_dir("/").stdin(std::process::Stdio::null());
-    Ok(shell)
 }
 
 /// A script in a workload of root's that has these keys, with cgroup v2.

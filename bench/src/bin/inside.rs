@@ -4,8 +4,9 @@
 //! environment and the descriptors it was born with, and then lines of `try NAME=ERRNO ...`,
 //! one for each attempt to get out or to get more, 0 where it worked. It judges nothing:
 //! tests/native/inside/table.rs compares it with what the config said. No attempt does harm to a
-//! machine where it works: what it would change, it changes to what it is. Lines are few
-//! and long, for a console is slow.
+//! machine where it works: what it would change, it changes to what it is. With an argument it
+//! leaves out what would take its own mounts from it, which without walls are the machine's. Lines
+//! are few and long, for a console is slow.
 #![cfg_attr(target_env = "musl", no_std, no_main)]
 
 #[cfg(not(target_env = "musl"))]
@@ -197,6 +198,63 @@ mod inside {
         }
         let terminal = opens(c"/dev/tty", libc::O_RDWR | libc::O_NOCTTY);
         line.tried("terminal", terminal);
+        line.end();
+        look_at_limits();
+    }
+
+    /// What it may use, and who it is.
+    fn look_at_limits() {
+        let limits: [&[&[u8]]; 3] = [
+            &[b"Max cpu", b"Max file size", b"Max data", b"Max stack", b"Max core", b"Max resident"],
+            &[b"Max processes", b"Max open", b"Max locked", b"Max address", b"Max file locks"],
+            &[b"Max pending", b"Max msgqueue", b"Max nice", b"Max realtime"],
+        ];
+        limits.iter().for_each(|wanted| show(b"limits", c"/proc/self/limits", wanted));
+        for (name, path) in [
+            ("cpu.max", c"/sys/fs/cgroup/cpu.max"),
+            ("cpu.weight", c"/sys/fs/cgroup/cpu.weight"),
+            ("cpuset.cpus", c"/sys/fs/cgroup/cpuset.cpus"),
+            ("memory.high", c"/sys/fs/cgroup/memory.high"),
+            ("memory.low", c"/sys/fs/cgroup/memory.low"),
+            ("memory.max", c"/sys/fs/cgroup/memory.max"),
+            ("memory.min", c"/sys/fs/cgroup/memory.min"),
+            ("memory.oom.group", c"/sys/fs/cgroup/memory.oom.group"),
+            ("memory.swap.max", c"/sys/fs/cgroup/memory.swap.max"),
+            ("pids.max", c"/sys/fs/cgroup/pids.max"),
+            ("cgroup", c"/proc/self/cgroup"),
+            ("oom_score_adj", c"/proc/self/oom_score_adj"),
+            ("uid_map", c"/proc/self/uid_map"),
+            ("gid_map", c"/proc/self/gid_map"),
+            ("timens_offsets", c"/proc/self/timens_offsets"),
+            ("hostname", c"/proc/sys/kernel/hostname"),
+        ] {
+            show(name.as_bytes(), path, &[b""]);
+        }
+        let mut digits = [0u8; 10];
+        let mut line = Line { bytes: [0; 400], used: 0 };
+        for (name, value) in [
+            // 20 less the nice value.
+            ("priority=", attempt!(getpriority, libc::PRIO_PROCESS, 0)),
+            ("scheduler=", attempt!(sched_getscheduler, 0)),
+            ("io-priority=", attempt!(ioprio_get, 1, 0)),
+        ] {
+            let value = value.map_or(u32::MAX, |value| value as u32);
+            line.add(&[name.as_bytes(), number(value, &mut digits)]);
+        }
+        line.end();
+        // Size and flags lie elsewhere on each machine: struct statfs is not looked into, a full disk is.
+        let mut directory = [0u8; 64];
+        let length = attempt!(getcwd, directory.as_mut_ptr(), directory.len()).unwrap_or(1);
+        line.add(&[b"directory=", directory.get(..length - 1).unwrap_or(&[])]);
+        let mut stat = [0u32; 64];
+        let tmp = c"/tmp".as_ptr();
+        if attempt!(statx, libc::AT_FDCWD, tmp, 0, 7u32 | 0x1f, stat.as_mut_ptr()).is_ok() {
+            // struct statx: stx_uid, stx_gid at 20 and 24, stx_mode at 28.
+            for (name, value) in [("uid=", stat[5]), ("gid=", stat[6]), ("mode=", stat[7] & 0o7777)] {
+                line.add(&[b"/tmp:", name.as_bytes(), number(value, &mut digits)]);
+            }
+        }
+        line.end();
     }
 
     /// Binds a TCP socket of the loopback to a port.
@@ -232,12 +290,31 @@ mod inside {
         outcome
     }
 
+    /// Makes a device's file and opens it; on a filesystem that is not nodev, where one can be mounted.
     fn device(kind: u32, major: u32, minor: u32) -> Outcome {
-        let path = c"/tmp/device";
+        let (path, tmp, tmpfs) = (c"/tmp/device", c"/tmp".as_ptr(), c"tmpfs".as_ptr());
+        let mounted = attempt!(mount, tmpfs, tmp, tmpfs, 0, 0usize).is_ok();
         let number = minor | major << 8;
-        attempt!(mknodat, libc::AT_FDCWD, path.as_ptr(), kind | 0o600, number)?;
-        let outcome = opens(path, libc::O_RDONLY);
+        let made = attempt!(mknodat, libc::AT_FDCWD, path.as_ptr(), kind | 0o600, number);
+        let outcome = made.and_then(|_| opens(path, libc::O_WRONLY | libc::O_NONBLOCK));
         let _ = attempt!(unlinkat, libc::AT_FDCWD, path.as_ptr(), 0);
+        if mounted {
+            let _ = attempt!(umount2, tmp, libc::MNT_DETACH);
+        }
+        outcome
+    }
+
+    /// Becomes the tracer of a process of its own, which waits for its end.
+    fn trace_child() -> Outcome {
+        let child = attempt!(clone, libc::SIGCHLD, 0, 0, 0, 0)?;
+        if child == 0 {
+            loop {
+                let _ = attempt!(ppoll, 0usize, 0, 0usize, 0usize, 0);
+            }
+        }
+        let outcome = attempt!(ptrace, libc::PTRACE_SEIZE, child, 0, 0);
+        let _ = attempt!(kill, child, libc::SIGKILL);
+        let _ = attempt!(wait4, child, 0usize, 0, 0usize);
         outcome
     }
 
@@ -255,8 +332,18 @@ mod inside {
         if ended == 0 { Ok(0) } else { Err(Errno::new(ended as i32)) }
     }
 
+    /// Becomes that program, and is told to do nothing.
+    fn execute(path: &CStr) -> Outcome {
+        let arguments = [path.as_ptr(), c"nothing".as_ptr(), core::ptr::null()];
+        attempt!(execve, path.as_ptr(), arguments.as_ptr(), 0usize)
+    }
+
+    fn executes(path: &CStr) -> Outcome {
+        in_child(|| execute(path))
+    }
+
     /// The ways out, and the ways to more.
-    fn attempts(line: &mut Line) {
+    fn attempts(line: &mut Line, is_gentle: bool) {
         let null = 0usize;
         let tmp = c"/tmp".as_ptr();
         let tmpfs = c"tmpfs".as_ptr();
@@ -267,20 +354,38 @@ mod inside {
         line.tried("write-own-program", opens(c"/proc/self/exe", libc::O_WRONLY));
         line.tried("write-program", opens(c"/other", libc::O_WRONLY));
         line.tried("read-shadow", opens(c"/etc/shadow", libc::O_RDONLY));
+        line.tried("execute-data", executes(c"/data/inside"));
+        line.tried(
+            "execute-tmp",
+            in_child(|| {
+                // ENOEXEC, if it may at all.
+                let file = open(c"/tmp/program", libc::O_WRONLY | libc::O_CREAT)?;
+                attempt!(fchmod, file, 0o700)?;
+                attempt!(close, file)?;
+                execute(c"/tmp/program")
+            }),
+        );
         // The machine through /proc (CVE-2019-16884 and its like; masked paths).
         line.tried("sysrq", opens(c"/proc/sysrq-trigger", libc::O_WRONLY));
         line.tried("core-pattern", opens(c"/proc/sys/kernel/core_pattern", libc::O_WRONLY));
         line.tried("kcore", reads(c"/proc/kcore"));
         line.tried("kmsg", opens(c"/proc/kmsg", libc::O_RDONLY | libc::O_NONBLOCK));
         line.tried("keys", reads(c"/proc/keys"));
-        line.tried("root-of-1", opens(c"/proc/1/root/etc/corm.toml", libc::O_RDONLY));
+        line.tried("root-of-1", opens(c"/proc/1/root/dev/kmsg", libc::O_PATH));
         line.tried("memory-of-1", opens(c"/proc/1/mem", libc::O_RDWR));
-        line.tried("uevent-helper", opens(c"/sys/kernel/uevent_helper", libc::O_WRONLY));
+        line.tried("sys-write", opens(c"/sys/kernel/rcu_expedited", libc::O_WRONLY));
         line.tried("cgroup-write", opens(c"/sys/fs/cgroup/cgroup.procs", libc::O_WRONLY));
-        line.tried("cgroup-limit", opens(c"/sys/fs/cgroup/pids.max", libc::O_WRONLY));
+        // Its own, where it sees its own; where it sees all, that of one without walls.
+        let limit = opens(c"/sys/fs/cgroup/pids.max", libc::O_WRONLY);
+        let limit = if limit == Err(Errno::ENOENT) {
+            opens(c"/sys/fs/cgroup/unwalled/pids.max", libc::O_WRONLY)
+        } else {
+            limit
+        };
+        line.tried("cgroup-limit", limit);
         // Descriptors of the machine (CVE-2024-21626, CVE-2016-9962).
         line.tried("leaked-descriptor", attempt!(fcntl, 7, libc::F_GETFD));
-        line.tried("out-of-descriptor", opens(c"/proc/self/fd/7/../../etc/corm.toml", libc::O_RDONLY));
+        line.tried("out-of-descriptor", opens(c"/proc/self/fd/7/dev/kmsg", libc::O_PATH));
         // Mounts.
         line.tried(
             "mount",
@@ -318,7 +423,8 @@ mod inside {
             }),
         );
         // Other processes.
-        line.tried("ptrace-1", attempt!(ptrace, libc::PTRACE_SEIZE, 1, 0, 0));
+        line.tried("ptrace-child", trace_child());
+        line.tried("ptrace-1", in_child(|| attempt!(ptrace, libc::PTRACE_SEIZE, 1, 0, 0)));
         line.tried("read-memory-of-1", attempt!(process_vm_readv, 1, null, 0, null, 0, 0));
         line.tried("signal-1", attempt!(kill, 1, 0));
         line.tried("signal-2", attempt!(kill, 2, 0));
@@ -351,8 +457,11 @@ mod inside {
         );
         line.tried("oom-score", opens(c"/proc/self/oom_score_adj", libc::O_WRONLY));
         // Devices: a disk, memory, a console.
-        line.tried("disk", device(libc::S_IFBLK, 253, 0));
+        // The first virtio disk's number is one of these.
+        let disks = [252, 253, 254].map(|major| device(libc::S_IFBLK, major, 0));
+        line.tried("disk", disks.into_iter().find(Result::is_ok).unwrap_or(disks[0]));
         line.tried("memory-device", device(libc::S_IFCHR, 1, 1));
+        line.tried("log-device", device(libc::S_IFCHR, 1, 11));
         line.tried("dev-mem", opens(c"/dev/mem", libc::O_RDONLY));
         line.tried("dev-kmsg", opens(c"/dev/kmsg", libc::O_RDONLY | libc::O_NONBLOCK));
         line.tried("dev-vda", opens(c"/dev/vda", libc::O_RDONLY));
@@ -407,16 +516,35 @@ mod inside {
                 }
             }
         }
+        if is_gentle {
+            return;
+        }
         // Where these work, nothing is as it was.
         line.tried("pivot-root", attempt!(pivot_root, tmp, tmp));
         line.tried("unmount-proc", attempt!(umount2, c"/proc".as_ptr(), libc::MNT_DETACH));
     }
 
+    /// What the compiler calls for an array of zeros, where it does not do it in line.
+    #[cfg(not(target_arch = "x86_64"))]
     #[unsafe(no_mangle)]
-    fn program(_: usize, _: *const *const u8) -> ! {
+    unsafe extern "C" fn memset(to: *mut u8, value: i32, count: usize) -> *mut u8 {
+        for at in 0..count {
+            // SAFETY: the caller's. Volatile, or this loop would become a call of itself.
+            unsafe { to.add(at).write_volatile(value as u8) }
+        }
+        to
+    }
+
+    #[unsafe(no_mangle)]
+    fn program(count: usize, arguments: *const *const u8) -> ! {
+        // SAFETY: there are `count` arguments, each NUL-terminated.
+        let first = if count > 1 { unsafe { **arguments.add(1) } } else { 0 };
+        if first == b'n' {
+            corm_bench::exit(0)
+        }
         let mut line = Line { bytes: [0; 400], used: 0 };
         look(&mut line);
-        attempts(&mut line);
+        attempts(&mut line, first == b'g');
         line.end();
         put(b"the end\n");
         corm_bench::exit(0)

@@ -70,7 +70,7 @@ fn the_parents_failures_read_the_same_way() {
     assert_eq!(
         shown(Failure { what: What::Limit, index: Limit::Pids as u16, errno: Errno::ENOENT }),
         "cannot set its limit pids.max: no such file or directory (ENOENT): \
-         this machine has no such cgroup controller, or its device is not there"
+         its cgroup has no such controller, or its device is not there"
     );
 }
 

@@ -71,6 +71,21 @@ impl Running {
         line.trim_start_matches(':').split_whitespace().collect::<std::vec::Vec<_>>().join(" ")
     }
 
+    /// Waits for what it prints first.
+    fn says(&self, text: &str) {
+        let mut said = std::vec![0; text.len()];
+        let mut at = 0;
+        while at < said.len() {
+            match io::read(self.output.borrow(), &mut said[at..]) {
+                Ok(0) => break,
+                Ok(count) => at += count,
+                Err(Errno::EINTR) => {}
+                Err(errno) => panic!("{errno:?}"),
+            }
+        }
+        assert_eq!(String::from_utf8_lossy(&said[..at]), text);
+    }
+
     /// Ends its input and returns all it has printed.
     fn finish(mut self) -> String {
         drop(self.input.take());
@@ -109,9 +124,11 @@ fn a_workload_has_its_walls_as_seen_from_outside() {
     if !may_sandbox() {
         return;
     }
-    let config = sandboxed("read wait", "user = \"1234:1235\"");
+    let config = sandboxed("echo loaded; read wait", "user = \"1234:1235\"");
     let web = start(&config).expect("it starts");
     assert_eq!(web.reported(), Reported::Executed);
+    // Until then its loader has a library of its own open.
+    web.says("loaded\n");
     for namespace in ["pid", "mnt", "uts", "ipc", "net"] {
         let ours = fs::read_link(std::format!("/proc/self/ns/{namespace}")).unwrap();
         let its = fs::read_link(web.proc(&std::format!("ns/{namespace}"))).unwrap();
