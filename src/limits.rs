@@ -93,8 +93,9 @@ pub const WORKLOAD_VOLUMES: usize = 32;
 pub const WORKLOAD_DEVICES: usize = 32;
 
 /// Instructions of the program that guards devices: five for each that a workload is given, that
-/// every workload has, or that is one of its three streams, and five around them.
-pub const DEVICE_PROGRAM: usize = 5 * (WORKLOAD_DEVICES + 8 + 3) + 5;
+/// every workload has, or that is one of its three streams, and two where what is allowed changes
+/// from one to the next; nine around them.
+pub const DEVICE_PROGRAM: usize = 5 * (WORKLOAD_DEVICES + 8 + 3) + 2 * (WORKLOAD_DEVICES + 2) + 9;
 
 /// Instructions of one workload's seccomp filter. The default has 123 (187 on 32-bit ARM); one that
 /// allows every second call there is has 440.

@@ -11,7 +11,7 @@
 use crate::config::{self, Config, Full, Outcome, Report, Shown, Sources, Tree};
 use crate::log::Line;
 use crate::sys::cell::TakeOnce;
-use crate::sys::fs::{self, Follow, Open};
+use crate::sys::fs::{self, Open};
 use crate::sys::pages;
 use crate::sys::{BorrowedFd, Errno, io};
 use crate::text::{Show, Sink, Text};
@@ -115,7 +115,7 @@ pub fn add_file(path: &CStr, sources: &mut Sources) -> Result<(), Why> {
     // A FIFO or a terminal must not make PID 1 wait.
     let how = Open::READ | Open::NON_BLOCKING | Open::NO_CTTY;
     let file = fs::open(BorrowedFd::CWD, path, how).map_err(Why::Errno)?;
-    let stat = fs::stat(file.borrow(), c"", Follow::Yes).map_err(Why::Errno)?;
+    let stat = fs::stat_of(file.borrow()).map_err(Why::Errno)?;
     if !stat.is_regular() {
         return Err(Why::NotAFile);
     }

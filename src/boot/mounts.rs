@@ -11,7 +11,7 @@
 //! of whoever made the container, and a /tmp of ours would hide its files.
 
 use super::complain;
-use crate::sys::fs::{self, Follow, NodeKind};
+use crate::sys::fs::{self, NodeKind};
 use crate::sys::mount::{self, Flags};
 use crate::sys::{BorrowedFd, Errno, machine};
 use core::ffi::CStr;
@@ -92,7 +92,7 @@ impl Entry {
     }
 
     fn is_mounted(&self) -> bool {
-        fs::stat(CWD, self.target, Follow::Yes).is_ok_and(|stat| stat.mount_point)
+        fs::is_mount_point(self.target)
     }
 
     /// Being there already is no failure.

@@ -10,8 +10,13 @@ use core::ffi::CStr;
 
 /// What limits are made of; the others of a kernel are left alone.
 pub const CONTROLLERS: &[u8] = b"cpu cpuset io memory pids";
-/// ... and this, which not every machine has a use for.
-const ALL_CONTROLLERS: &[u8] = b"cpu cpuset io memory pids hugetlb";
+/// Those that do something for workloads without limits: a fair share of the processors,
+/// knowing what memory was killed for, and the pids limit that all have. The others
+/// take the kernel a tenth of a millisecond for each workload, and come with the
+/// first limit that needs them ([`hand_on_for`]).
+pub const FOR_ALL: &[u8] = b"cpu memory pids";
+/// All that limits are made of, for whoever cannot ask for one later.
+pub const ALL_CONTROLLERS: &[u8] = b"cpu cpuset io memory pids hugetlb";
 
 /// Why workloads' cgroups have no controllers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,16 +45,14 @@ impl Show for DelegateFailure {
     }
 }
 
-/// Lets cgroups below the root have limits. Once, at boot.
-pub fn delegate() -> Result<(), DelegateFailure> {
+/// Lets cgroups below the root have limits.
+pub fn delegate(wanted: &'static [u8]) -> Result<(), DelegateFailure> {
     let mut buffer = [0; 256];
-    let there = fs::read_file(BorrowedFd::CWD, c"/sys/fs/cgroup/cgroup.controllers", &mut buffer)
-        .map_err(|errno| DelegateFailure { controller: None, errno })?
-        .trim_ascii();
-    let mut result = hand_on(ALL_CONTROLLERS, there);
+    let there = there(&mut buffer).map_err(|errno| DelegateFailure { controller: None, errno })?;
+    let mut result = hand_on(wanted, there);
     // Not the machine's root cgroup but some container's, and we are in it.
     if result == Err(Errno::EBUSY) && step_aside().is_ok() {
-        result = hand_on(ALL_CONTROLLERS, there);
+        result = hand_on(wanted, there);
         if result == Err(Errno::EBUSY)
             && let Ok(own) = fs::open(BorrowedFd::CWD, c"/sys/fs/cgroup", Open::PATH | Open::DIRECTORY)
         {
@@ -67,7 +70,7 @@ pub fn delegate() -> Result<(), DelegateFailure> {
     }
     // One of them is not to be had (a cpu controller with real-time tasks in the root): the others.
     let mut failure = Ok(());
-    for name in text::words(ALL_CONTROLLERS, b' ') {
+    for name in text::words(wanted, b' ') {
         if let Err(errno) = hand_on(name, there)
             && failure.is_ok()
         {
@@ -75,6 +78,19 @@ pub fn delegate() -> Result<(), DelegateFailure> {
         }
     }
     failure
+}
+
+/// The controllers of the root.
+fn there(buffer: &mut [u8; 256]) -> Result<&[u8], Errno> {
+    let there = fs::read_file(BorrowedFd::CWD, c"/sys/fs/cgroup/cgroup.controllers", buffer)?;
+    Ok(there.trim_ascii())
+}
+
+/// Hands on the controller that a file of workloads' cgroups belongs to ("cpuset.cpus"), if it is there.
+pub(super) fn hand_on_for(file: &'static [u8]) -> Result<(), DelegateFailure> {
+    let name = text::words(file, b'.').next();
+    let handed = there(&mut [0; 256]).and_then(|there| hand_on(name.unwrap_or(b""), there));
+    handed.map_err(|errno| DelegateFailure { controller: name, errno })
 }
 
 /// Hands those of `wanted` on that are `there`.

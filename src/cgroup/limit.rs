@@ -1,5 +1,6 @@
 //! A workload's directory and its limits.
 
+use super::control::hand_on_for;
 use crate::config::{Config, Limit, MAX, Setting, Workload, WorkloadId};
 use crate::limits;
 use crate::sys::fs::{self, Follow, Open};
@@ -141,7 +142,17 @@ fn write(directory: BorrowedFd, config: &Config, setting: Setting, disk: &mut Di
     }
     let mut file = Text::<{ limits::PATH }>::new();
     file.put(limit.name());
-    fs::write_file(directory, super::c_str(&mut file)?, line.as_bytes())
+    let file = super::c_str(&mut file)?;
+    match fs::write_file(directory, file, line.as_bytes()) {
+        // Perhaps nobody has asked for its controller yet.
+        Err(Errno::ENOENT) => {
+            if let Err(failure) = hand_on_for(limit.name()) {
+                warn!(failure);
+            }
+            fs::write_file(directory, file, line.as_bytes())
+        }
+        written => written,
+    }
 }
 
 struct OrMax(u64);

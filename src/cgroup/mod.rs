@@ -18,8 +18,8 @@ mod control;
 mod limit;
 
 pub use control::{
-    CONTROLLERS, DelegateFailure, WATCHED, delegate, events, freeze, is_populated, kill, oom_kills,
-    open_events, peak, refused_forks, remove, step_back, usage, watch, watched,
+    ALL_CONTROLLERS, CONTROLLERS, DelegateFailure, FOR_ALL, WATCHED, delegate, events, freeze, is_populated,
+    kill, oom_kills, open_events, peak, refused_forks, remove, step_back, usage, watch, watched,
 };
 pub use limit::{Problem, Written, enter, open};
 

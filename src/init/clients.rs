@@ -68,7 +68,7 @@ impl Init {
         process::set_umask(mask);
         let opened = listener.and_then(|listener| {
             if let Some(group) = group {
-                fs::change_owner_of(protocol::PATH, 0, group)?;
+                fs::change_owner(BorrowedFd::CWD, protocol::PATH, 0, group)?;
             }
             Ok(listener)
         });
@@ -119,7 +119,7 @@ impl Init {
         if let Some(socket) = client.socket.take() {
             self.forget(socket);
             // Until the next one, this code need not be in memory.
-            self.booting = true;
+            self.sated = true;
         }
     }
 

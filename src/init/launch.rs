@@ -27,6 +27,7 @@ struct Ends {
 
 impl Init {
     pub(super) fn launch(&mut self, id: WorkloadId) {
+        self.sated = true;
         let event = match self.try_launch(id) {
             Ok(pid) => UnitEvent::Launched { pid },
             Err(unable) => UnitEvent::LaunchFailed(unable),

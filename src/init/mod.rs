@@ -53,8 +53,7 @@ pub fn run() -> ! {
         }
     };
     let introduce = Some(clock::now().saturating_add(INTRODUCE_AFTER));
-    let mut init =
-        Init { config, state, plan, found, epoll, signals, introduce, booting: true, held_back: 0 };
+    let mut init = Init { config, state, plan, found, epoll, signals, introduce, sated: true, held_back: 0 };
     init.begin();
     loop {
         init.act();
@@ -74,8 +73,8 @@ struct Init {
     held_back: u8,
     /// When [`boot::introduce`] is due, unless something happens before.
     introduce: Option<u64>,
-    /// What only a boot needs is still in memory.
-    booting: bool,
+    /// What only a boot, a start or a client needs is still in memory.
+    sated: bool,
 }
 
 /// Milliseconds in which the first workloads get through their walls.
@@ -87,7 +86,7 @@ impl Init {
             self.state.supervisor.is_in_container();
         }
         self.watch(self.signals.borrow(), Interest::Readable, Source::Signals);
-        if let Err(failure) = cgroup::delegate() {
+        if let Err(failure) = cgroup::delegate(cgroup::FOR_ALL) {
             error!(failure);
         }
         if let Err(failure) = sandbox::prepare_dev() {
@@ -171,8 +170,8 @@ impl Init {
         if self.introduce.take().is_some() {
             boot::introduce(self.config, &self.found);
         }
-        if self.booting && self.state.late.is_none() {
-            self.booting = false;
+        if self.sated && self.state.late.is_none() {
+            self.sated = false;
             pages::give_back_program();
             pages::give_back_stack();
         }

@@ -201,10 +201,11 @@ fn make_cgroup(unified: bool, groups: &[u8]) -> Result<Cgroup, NoCgroup> {
     }
     let own = own_path(groups).filter(|path| !path.starts_with(b"/..")).ok_or(NoCgroup::Outside)?;
     show_as_root(own)?;
-    if let Err(failure) = cgroup::delegate() {
+    if let Err(failure) = cgroup::delegate(cgroup::ALL_CONTROLLERS) {
         // Only a cgroup without processes of its own hands controllers on, and a shell's has the
         // shell. Root may divide up the root, as other runtimes do.
-        let alone = mount::unmount(CGROUPS, Unmount::Lazily).is_ok() && cgroup::delegate().is_ok();
+        let alone = mount::unmount(CGROUPS, Unmount::Lazily).is_ok()
+            && cgroup::delegate(cgroup::ALL_CONTROLLERS).is_ok();
         if !alone {
             match failure.errno {
                 errno @ (Errno::EACCES | Errno::EPERM) => return Err(NoCgroup::NotOurs(errno)),
@@ -231,7 +232,7 @@ fn make_cgroup(unified: bool, groups: &[u8]) -> Result<Cgroup, NoCgroup> {
         return Err(why);
     }
     // What could not be handed on to it cannot be handed on by it, and was told.
-    let _ = cgroup::delegate();
+    let _ = cgroup::delegate(cgroup::ALL_CONTROLLERS);
     Ok(cgroup)
 }
 

@@ -18,7 +18,7 @@ use crate::config::{Config, Limit, VolumeSource, Workload};
 use crate::limits;
 use crate::net::workload::turn_on_loopback;
 use crate::put;
-use crate::sys::fs::{self, Follow, Open};
+use crate::sys::fs::{self, Open};
 use crate::sys::landlock::Handled;
 use crate::sys::mount::{self, Attributes, Flags};
 use crate::sys::process::{self, Pointers};
@@ -215,7 +215,7 @@ fn overlay(start: &Start) -> Result<(), Errno> {
     let space = trees::make(c"tmpfs", size, attributes)?;
     let space = space.borrow();
     // The root of the two is as the upper layer's.
-    let mode = fs::stat(root, c"", Follow::No)?.mode & 0o7777;
+    let mode = fs::stat_of(root)?.mode & 0o7777;
     for (name, mode) in [(c"upper", mode), (c"work", 0o700), (c"lower", 0o700)] {
         fs::make_directory(space, name, mode)?;
     }
@@ -252,10 +252,10 @@ fn volume(index: u16, start: &Start) -> Result<(), Errno> {
         VolumeSource::Directory { .. } => {
             let tree = start.trees()?.volumes.iter().find(|(of, _)| *of == index).ok_or(Errno::EBADF)?;
             let tree = tree.1.borrow();
-            let is_directory = fs::stat(tree, c"", Follow::No)?.is_directory();
+            let is_directory = fs::stat_of(tree)?.is_directory();
             let place = place(if is_directory { Open::DIRECTORY } else { Open::PATH })?;
             // Onto a file, and not onto a symlink, which could be one to it.
-            if !is_directory && !fs::stat(place.borrow(), c"", Follow::No)?.is_regular() {
+            if !is_directory && !fs::stat_of(place.borrow())?.is_regular() {
                 return Err(Errno::ELOOP);
             }
             mount::move_to(tree, place.borrow(), c"")

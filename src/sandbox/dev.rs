@@ -173,7 +173,7 @@ fn in_dev(path: &CStr) -> &CStr {
 /// A handle on a device of the machine, and what it is. ENODEV: it is none.
 fn device_at(path: &CStr) -> Result<(OwnedFd, Stat), Errno> {
     let file = fs::open_without_links(path, Open::PATH)?;
-    let stat = fs::stat(file.borrow(), c"", Follow::No)?;
+    let stat = fs::stat_of(file.borrow())?;
     if stat.is_character_device() || stat.is_block_device() { Ok((file, stat)) } else { Err(Errno::ENODEV) }
 }
 

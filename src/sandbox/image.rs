@@ -10,7 +10,7 @@
 
 use crate::limits;
 use crate::put;
-use crate::sys::fs::{self, Follow, Open};
+use crate::sys::fs::{self, Open};
 use crate::sys::mount::{self, Attributes};
 use crate::sys::{BorrowedFd, Errno, OwnedFd, block, io};
 use crate::text::Text;
@@ -38,7 +38,7 @@ pub fn kind_of(beginning: &[u8]) -> Option<&'static CStr> {
 /// The file or block device at `path`, whether it is a block device, and its filesystem.
 fn look(path: &CStr) -> Result<(OwnedFd, bool, &'static CStr), Errno> {
     let file = fs::open_without_links(path, Open::READ | Open::NON_BLOCKING | Open::NO_CTTY)?;
-    let stat = fs::stat(file.borrow(), c"", Follow::No)?;
+    let stat = fs::stat_of(file.borrow())?;
     if !stat.is_regular() && !stat.is_block_device() {
         return Err(Errno::ENOTDIR);
     }

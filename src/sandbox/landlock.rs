@@ -14,7 +14,7 @@
 
 use super::ports;
 use crate::config::{Config, Landlock, List, Str, VolumeSource, Workload, has};
-use crate::sys::fs::{self, Follow, Open};
+use crate::sys::fs::{self, Open};
 use crate::sys::landlock::{self, Handled};
 use crate::sys::{BorrowedFd, Errno};
 use core::ffi::CStr;
@@ -122,6 +122,6 @@ pub(super) fn restrict(config: &Config, workload: &Workload, handled: Handled) -
 
 fn allow(ruleset: BorrowedFd, path: &CStr, rights: u64) -> Result<(), Errno> {
     let place = fs::open_in_root(BorrowedFd::CWD, path, Open::PATH)?;
-    let is_directory = fs::stat(place.borrow(), c"", Follow::No)?.is_directory();
+    let is_directory = fs::stat_of(place.borrow())?.is_directory();
     landlock::allow_below(ruleset, place.borrow(), if is_directory { rights } else { rights & OF_FILES })
 }

@@ -164,59 +164,64 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         time: own(Spaces::TIME),
     };
     let mut steps = Vec::new();
-    let mut add = |wanted: bool, step: Step| !wanted || steps.push(step).is_ok();
+    let mut add =
+        |all: &[(bool, Step)]| all.iter().all(|(wanted, step)| !wanted || steps.push(*step).is_ok());
     let ids = ids(workload);
 
-    let mut fits = add(true, Step::Wait)
+    let mut fits = add(&[
+        (true, Step::Wait),
         // Before anything else: also the ids that it is to have are numbered there.
-        && add(walls && circumstances.enter, Step::Enter)
-        && add(ranged, Step::NamespaceRoot)
-        && add(true, Step::Session)
-        && add(walls && ids.is_some_and(|(uid, _)| uid == 0), Step::NotDumpable)
-        && add(raise && own(Spaces::CGROUP) && circumstances.cgroup, Step::CgroupNamespace)
-        && add(raise && namespaces.uts, Step::Hostname)
-        && add(raise && namespaces.network, Step::Loopback)
-        && add(raise, Step::PrivateMounts)
-        && add(raise && workload.overlay == 0, Step::Root)
-        && add(raise && workload.overlay > 0, Step::OverlaidRoot)
-        && add(raise && workload.root == Root::Scratch, Step::Program)
-        && add(raise, Step::Devices)
-        && add(raise && circumstances.device_files, Step::DeviceFiles)
-        && add(raise && circumstances.notify, Step::Notify)
-        && add(raise, Step::Terminals)
-        && add(raise, Step::SharedMemory)
+        (walls && circumstances.enter, Step::Enter),
+        (ranged, Step::NamespaceRoot),
+        (true, Step::Session),
+        (walls && ids.is_some_and(|(uid, _)| uid == 0), Step::NotDumpable),
+        (raise && own(Spaces::CGROUP) && circumstances.cgroup, Step::CgroupNamespace),
+        (raise && namespaces.uts, Step::Hostname),
+        (raise && namespaces.network, Step::Loopback),
+        (raise, Step::PrivateMounts),
+        (raise && workload.overlay == 0, Step::Root),
+        (raise && workload.overlay > 0, Step::OverlaidRoot),
+        (raise && workload.root == Root::Scratch, Step::Program),
+        (raise, Step::Devices),
+        (raise && circumstances.device_files, Step::DeviceFiles),
+        (raise && circumstances.notify, Step::Notify),
+        (raise, Step::Terminals),
+        (raise, Step::SharedMemory),
         // Those of another user namespace are not its to mount.
-        && add(raise && (namespaces.ipc || !ranged || workload.joined.has(Spaces::IPC)), Step::MessageQueues)
+        (raise && (namespaces.ipc || !ranged || workload.joined.has(Spaces::IPC)), Step::MessageQueues),
         // What is masked there, is with /dev/null.
-        && add(raise, Step::Proc)
-        && add(raise, Step::Sys);
+        (raise, Step::Proc),
+        (raise, Step::Sys),
+    ]);
     let mut last = None;
     while let Some(next) = next_volume(config, workload, last).filter(|_| raise && fits) {
-        fits = next.index < limits::WORKLOAD_VOLUMES as u16 && add(true, Step::Volume(next.index));
+        fits = next.index < limits::WORKLOAD_VOLUMES as u16 && add(&[(true, Step::Volume(next.index))]);
         last = Some(next);
     }
     fits = fits
-        && add(raise, Step::Pivot)
-        && add(true, Step::Stdio)
-        && add(circumstances.terminal, Step::ControllingTerminal)
-        && add(true, Step::Umask)
-        && add(circumstances.landlock, Step::Landlock)
-        && add(config.setting(workload, Limit::Files).is_some_and(|files| files < FILES), Step::FewFiles)
-        && add(walls, Step::BoundingSet)
-        && add(ids.is_some() && !circumstances.keeps_groups, Step::Groups)
-        && add(ids.is_some(), Step::Gid)
-        && add(ids.is_some(), Step::Uid)
-        && add(walls, Step::Keyring)
-        && add(walls, Step::Capabilities)
-        && add(walls, Step::NoNewPrivileges)
-        // A change of ids would take this back.
-        && add(circumstances.foreground, Step::DieWithParent)
-        && add(true, Step::CloseOnExec)
-        && add(circumstances.ready, Step::ReadyDescriptor)
-        && add(workload.directory.is_some() || !walls, Step::Directory)
-        && add(true, Step::Signals)
-        && add(has_filter(workload), Step::Seccomp)
-        && add(true, if raise && workload.init { Step::Init } else { Step::Execute });
+        && add(&[
+            (raise, Step::Pivot),
+            (true, Step::Stdio),
+            (circumstances.terminal, Step::ControllingTerminal),
+            (true, Step::Umask),
+            (circumstances.landlock, Step::Landlock),
+            (config.setting(workload, Limit::Files).is_some_and(|files| files < FILES), Step::FewFiles),
+            (walls, Step::BoundingSet),
+            (ids.is_some() && !circumstances.keeps_groups, Step::Groups),
+            (ids.is_some(), Step::Gid),
+            (ids.is_some(), Step::Uid),
+            (walls, Step::Keyring),
+            (walls, Step::Capabilities),
+            (walls, Step::NoNewPrivileges),
+            // A change of ids would take this back.
+            (circumstances.foreground, Step::DieWithParent),
+            (true, Step::CloseOnExec),
+            (circumstances.ready, Step::ReadyDescriptor),
+            (workload.directory.is_some() || !walls, Step::Directory),
+            (true, Step::Signals),
+            (has_filter(workload), Step::Seccomp),
+            (true, if raise && workload.init { Step::Init } else { Step::Execute }),
+        ]);
     fits.then_some(Plan { namespaces, steps })
 }
 

@@ -22,7 +22,7 @@ use super::spawn::ChildStdio;
 use super::trees::Trees;
 use crate::config::{Config, LEVEL_BITS, Limit, RANGE, Root, VolumeSource, Workload};
 use crate::put;
-use crate::sys::fs::{self, Follow, Open};
+use crate::sys::fs::{self, Open};
 use crate::sys::mount::{self, Depth};
 use crate::sys::{BorrowedFd, Errno, OwnedFd, process};
 use crate::text::Text;
@@ -34,9 +34,15 @@ pub(super) fn settle(
     trees: Option<&Trees>,
 ) -> Result<(), Failure> {
     if let (Some(first), Some(trees)) = (plan::range(workload), trees) {
-        let users = users(pid, workload.join.is_none().then_some(first));
-        let users = users.map_err(|errno| Failure::new(What::Users, errno))?;
-        map_trees(config, workload, trees, users.borrow(), first)?;
+        let fail = |errno| Failure::new(What::Users, errno);
+        let process = open_process(pid).map_err(fail)?;
+        if workload.join.is_none() {
+            map_users(process.borrow(), first).map_err(fail)?;
+        }
+        if workload.root != Root::Scratch || !trees.volumes.is_empty() {
+            let users = fs::open(process.borrow(), c"ns/user", Open::READ).map_err(fail)?;
+            map_trees(config, workload, trees, users.borrow(), first)?;
+        }
     }
     for setting in config.settings(workload.limits) {
         let limit = setting.limit;
@@ -79,16 +85,12 @@ fn open_process(pid: u32) -> Result<OwnedFd, Errno> {
     fs::open(BorrowedFd::CWD, path, Open::PATH | Open::DIRECTORY)
 }
 
-/// The child's user namespace, which gets its ids unless it is one that was joined.
-fn users(pid: u32, first: Option<u32>) -> Result<OwnedFd, Errno> {
-    let process = open_process(pid)?;
-    if let Some(first) = first {
-        let mut line = Text::<32>::new();
-        put!(line, "0 ", first, " ", RANGE);
-        fs::write_file(process.borrow(), c"uid_map", line.as_bytes())?;
-        fs::write_file(process.borrow(), c"gid_map", line.as_bytes())?;
-    }
-    fs::open(process.borrow(), c"ns/user", Open::READ)
+/// The ids of the child's own user namespace.
+fn map_users(process: BorrowedFd, first: u32) -> Result<(), Errno> {
+    let mut line = Text::<32>::new();
+    put!(line, "0 ", first, " ", RANGE);
+    fs::write_file(process, c"uid_map", line.as_bytes())?;
+    fs::write_file(process, c"gid_map", line.as_bytes())
 }
 
 fn map_trees(
@@ -123,7 +125,7 @@ fn map_volume(
     is_machine: bool,
 ) -> Result<(), Errno> {
     const EVERYBODY: u32 = libc::S_IWOTH | libc::S_IXOTH;
-    let top = fs::stat(tree, c"", Follow::No)?;
+    let top = fs::stat_of(tree)?;
     let is_given = top.uid.wrapping_sub(first) < RANGE;
     if is_given {
         return Ok(());
@@ -144,12 +146,12 @@ fn map(tree: BorrowedFd, users: BorrowedFd) -> Result<(), Errno> {
 pub(super) fn own_pipes(workload: &Workload, stdio: &ChildStdio) -> Result<(), Errno> {
     let ids = plan::machine_ids(workload);
     for stream in [stdio.stdin, stdio.stdout, stdio.stderr] {
-        let stat = fs::stat(stream, c"", Follow::No)?;
+        let stat = fs::stat_of(stream)?;
         if stat.is_directory() && !workload.privileged {
             return Err(Errno::EISDIR);
         }
         if let Some((uid, gid)) = ids.filter(|_| stat.is_pipe()) {
-            match fs::change_owner(stream, c"", uid, gid) {
+            match fs::change_owner_of(stream, uid, gid) {
                 // Somebody else's pipe, in a user namespace: it can be used, but not be opened again.
                 Ok(()) | Err(Errno::EPERM | Errno::EINVAL) => {}
                 Err(errno) => return Err(errno),

@@ -268,7 +268,7 @@ fn guard_devices(
     /// What makes devices, and mounts filesystems that have some: CAP_SYS_ADMIN and CAP_MKNOD.
     const MAKES_DEVICES: u64 = 1 << 21 | 1 << 27;
     let streams = [stdio.stdin, stdio.stdout, stdio.stderr].into_iter().filter_map(|stream| {
-        let stat = fs::stat(stream, c"", fs::Follow::No).ok().filter(fs::Stat::is_character_device)?;
+        let stat = fs::stat_of(stream).ok().filter(fs::Stat::is_character_device)?;
         Some(Rule::character(stat.device.0, Some(stat.device.1)))
     });
     let program = device_filter::compile(&mut dev.rules().chain(streams)).ok_or(Errno::E2BIG);

@@ -108,11 +108,7 @@ fn volume_tree(path: &CStr, more: Attributes) -> Result<OwnedFd, Errno> {
     match directory(path, more) {
         Err(Errno::ENOTDIR) => {
             let tree = view(path, Open::PATH, Depth::This, more)?;
-            if fs::stat(tree.borrow(), c"", fs::Follow::No)?.is_regular() {
-                Ok(tree)
-            } else {
-                Err(Errno::ENOTDIR)
-            }
+            if fs::stat_of(tree.borrow())?.is_regular() { Ok(tree) } else { Err(Errno::ENOTDIR) }
         }
         tree => tree,
     }
@@ -175,7 +171,7 @@ fn own_copy() -> Result<OwnedFd, Errno> {
 /// are such. It stays under the name of the command, which tells it what to be.
 fn program(path: &CStr) -> Result<OwnedFd, Errno> {
     let tree = mount::clone_tree(BorrowedFd::CWD, path, Depth::This)?;
-    if !fs::stat(tree.borrow(), c"", fs::Follow::No)?.is_regular() {
+    if !fs::stat_of(tree.borrow())?.is_regular() {
         return Err(Errno::EACCES);
     }
     mount::isolate(tree.borrow(), Depth::This, tame() | Attributes::READ_ONLY)?;
@@ -219,7 +215,7 @@ fn scratch(
         let target = config.c_str(volume.target);
         make_parents(root, target)?;
         match trees.iter().find(|(of, _)| *of == index) {
-            Some((_, tree)) if !fs::stat(tree.borrow(), c"", fs::Follow::No)?.is_directory() => {
+            Some((_, tree)) if !fs::stat_of(tree.borrow())?.is_directory() => {
                 fs::make_node(root, relative(target), NodeKind::Regular, 0o644)?;
             }
             _ => make_if_missing(root, relative(target))?,

@@ -13,7 +13,7 @@
 use super::child::Start;
 use super::{plan, trees};
 use crate::config::Workload;
-use crate::sys::fs::{self, Follow, Open};
+use crate::sys::fs::{self, Open};
 use crate::sys::mount::{self, Attributes, Depth};
 use crate::sys::{BorrowedFd, Errno, OwnedFd};
 use core::ffi::CStr;
@@ -138,22 +138,25 @@ fn place(start: &Start, name: &CStr) -> Result<OwnedFd, Errno> {
 fn mask(tree: BorrowedFd, masks: &[Mask], start: &Start) -> Result<(), Errno> {
     let dev = &start.trees()?.dev;
     let null = fs::open(dev.tree.borrow(), c"null", Open::PATH | Open::NO_FOLLOW)?;
-    let stat = fs::stat(null.borrow(), c"", Follow::No)?;
+    let stat = fs::stat_of(null.borrow())?;
     if !stat.is_character_device() || stat.device != (1, 3) {
         return Err(Errno::ENODEV);
     }
+    // Each kind of cover is kept until there is something to cover.
+    let (mut files, mut directories) = (None, None);
     for mask in masks {
-        let (name, cover) = match mask {
-            Mask::File(name) => (name, null.borrow()),
-            Mask::Directory(name) => (name, dev.empty.borrow()),
+        let (name, of, kept) = match mask {
+            Mask::File(name) => (name, null.borrow(), &mut files),
+            Mask::Directory(name) => (name, dev.empty.borrow(), &mut directories),
         };
-        // A look is cheaper than a mount that has no place to go.
-        let place = match fs::open(tree, name, Open::PATH | Open::NO_FOLLOW) {
-            Err(Errno::ENOENT) => continue,
-            place => place?,
+        let cover = match kept.take() {
+            Some(cover) => cover,
+            None => mount::clone_tree(of, c"", Depth::This)?,
         };
-        let cover = mount::clone_tree(cover, c"", Depth::This)?;
-        mount::move_to(cover.borrow(), place.borrow(), c"")?;
+        match mount::move_to(cover.borrow(), tree, name) {
+            Err(Errno::ENOENT) => *kept = Some(cover),
+            moved => moved?,
+        }
     }
     Ok(())
 }

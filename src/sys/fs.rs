@@ -126,18 +126,22 @@ pub fn read_link<'b>(dir: BorrowedFd, path: &CStr, buffer: &'b mut [u8]) -> Resu
     buffer.get(..count).ok_or(Errno::EOVERFLOW)
 }
 
-/// fchownat(2), never of what a symlink leads to. An empty path means `dir` itself.
+/// fchownat(2), of the path itself and not of what a symlink there leads to.
 pub fn change_owner(dir: BorrowedFd, path: &CStr, uid: u32, gid: u32) -> Result<(), Errno> {
-    let flags = libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW;
+    let how = libc::AT_SYMLINK_NOFOLLOW;
     // SAFETY: `path` is NUL-terminated and outlives the call.
-    unsafe { call!(fchownat, dir.number(), path.as_ptr(), uid, gid, flags) }.map(drop)
+    unsafe { call!(fchownat, dir.number(), path.as_ptr(), uid, gid, how) }.map(drop)
 }
 
-/// fchownat(2), of the path itself and not of what a symlink there leads to.
-pub fn change_owner_of(path: &CStr, uid: u32, gid: u32) -> Result<(), Errno> {
-    let (here, how) = (libc::AT_FDCWD, libc::AT_SYMLINK_NOFOLLOW);
-    // SAFETY: `path` is NUL-terminated and outlives the call.
-    unsafe { call!(fchownat, here, path.as_ptr(), uid, gid, how) }.map(drop)
+/// fchown(2). 32-bit ARM's plain call takes 16-bit ids.
+pub fn change_owner_of(fd: BorrowedFd, uid: u32, gid: u32) -> Result<(), Errno> {
+    // SAFETY: no pointers.
+    #[cfg(target_arch = "arm")]
+    let result = unsafe { call!(fchown32, fd.number(), uid, gid) };
+    // SAFETY: no pointers.
+    #[cfg(not(target_arch = "arm"))]
+    let result = unsafe { call!(fchown, fd.number(), uid, gid) };
+    result.map(drop)
 }
 
 /// fchmod(2).
@@ -173,7 +177,7 @@ pub fn change_root(path: &CStr) -> Result<(), Errno> {
     unsafe { call!(chroot, path.as_ptr()) }.map(drop)
 }
 
-/// What corm asks of statx(2), Linux 4.11: the one stat whose layout is the same everywhere.
+/// What corm asks of statx(2), Linux 4.11, whose layout is the same everywhere, and of fstat(2).
 #[derive(Clone, Copy, Debug)]
 pub struct Stat {
     /// Type and permissions, as in inode(7).
@@ -186,11 +190,21 @@ pub struct Stat {
     pub device: (u32, u32),
     /// The device of the filesystem it lies on: (major, minor).
     pub filesystem: (u32, u32),
-    /// It is the root of a mount (Linux 5.8).
-    pub mount_point: bool,
 }
 
 impl Stat {
+    fn new(raw: libc::statx) -> Stat {
+        Stat {
+            mode: raw.stx_mode.into(),
+            uid: raw.stx_uid,
+            gid: raw.stx_gid,
+            size: raw.stx_size,
+            inode: raw.stx_ino,
+            device: (raw.stx_rdev_major, raw.stx_rdev_minor),
+            filesystem: (raw.stx_dev_major, raw.stx_dev_minor),
+        }
+    }
+
     fn is(&self, kind: u32) -> bool {
         self.mode & libc::S_IFMT == kind
     }
@@ -220,29 +234,60 @@ impl Stat {
     }
 }
 
-/// statx(2). An empty path means `dir` itself.
+/// statx(2). Of what is behind a descriptor [`stat_of`] says the same.
 pub fn stat(dir: BorrowedFd, path: &CStr, follow: Follow) -> Result<Stat, Errno> {
-    let flags = libc::AT_EMPTY_PATH
-        | match follow {
-            Follow::Yes => 0,
-            Follow::No => libc::AT_SYMLINK_NOFOLLOW,
-        };
+    let flags = match follow {
+        Follow::Yes => 0,
+        Follow::No => libc::AT_SYMLINK_NOFOLLOW,
+    };
+    statx(dir, path, flags).map(Stat::new)
+}
+
+/// Whether a path is the root of a mount (Linux 5.8).
+pub fn is_mount_point(path: &CStr) -> bool {
     const STATX_ATTR_MOUNT_ROOT: u64 = 0x2000;
+    statx(BorrowedFd::CWD, path, 0).is_ok_and(|raw| raw.stx_attributes & STATX_ATTR_MOUNT_ROOT != 0)
+}
+
+fn statx(dir: BorrowedFd, path: &CStr, flags: i32) -> Result<libc::statx, Errno> {
     let mut raw = core::mem::MaybeUninit::<libc::statx>::zeroed();
     // SAFETY: `path` is NUL-terminated; `raw` has room for a struct statx; both outlive the call.
     unsafe { call!(statx, dir.number(), path.as_ptr(), flags, libc::STATX_BASIC_STATS, raw.as_mut_ptr()) }?;
     // SAFETY: all-zero is a valid struct statx, and the kernel has only overwritten parts of it.
+    Ok(unsafe { raw.assume_init() })
+}
+
+/// fstat(2), also of an [`Open::PATH`]. To statx(2) an empty path is a path too, for which
+/// the kernel takes (and clears) a page: ten times the work.
+#[cfg(target_pointer_width = "64")]
+pub fn stat_of(fd: BorrowedFd) -> Result<Stat, Errno> {
+    let mut raw = core::mem::MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: `raw` has room for a struct stat, which is the kernel's on 64-bit machines.
+    unsafe { call!(fstat, fd.number(), raw.as_mut_ptr()) }?;
+    // SAFETY: all-zero is a valid struct stat, and the kernel has only overwritten parts of it.
     let raw = unsafe { raw.assume_init() };
     Ok(Stat {
-        mode: raw.stx_mode.into(),
-        uid: raw.stx_uid,
-        gid: raw.stx_gid,
-        size: raw.stx_size,
-        inode: raw.stx_ino,
-        device: (raw.stx_rdev_major, raw.stx_rdev_minor),
-        filesystem: (raw.stx_dev_major, raw.stx_dev_minor),
-        mount_point: raw.stx_attributes & STATX_ATTR_MOUNT_ROOT != 0,
+        mode: raw.st_mode,
+        uid: raw.st_uid,
+        gid: raw.st_gid,
+        size: raw.st_size as u64,
+        inode: raw.st_ino,
+        device: split(raw.st_rdev),
+        filesystem: split(raw.st_dev),
     })
+}
+
+/// What is behind a descriptor; statx(2), since 32-bit machines' own have had several layouts.
+#[cfg(target_pointer_width = "32")]
+pub fn stat_of(fd: BorrowedFd) -> Result<Stat, Errno> {
+    statx(fd, c"", libc::AT_EMPTY_PATH).map(Stat::new)
+}
+
+/// Major and minor, as the kernel puts them together (`new_encode_dev`).
+#[cfg(target_pointer_width = "64")]
+fn split(device: u64) -> (u32, u32) {
+    let device = device as u32;
+    (device >> 8 & 0xfff, device & 0xff | device >> 12 & !0xff)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

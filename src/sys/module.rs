@@ -33,7 +33,7 @@ impl Mapped {
     /// open(2), statx(2), mmap(2).
     pub fn open(dir: BorrowedFd, path: &CStr) -> Result<Mapped, Errno> {
         let file: OwnedFd = fs::open(dir, path, fs::Open::READ)?;
-        let size = fs::stat(file.borrow(), c"", fs::Follow::No)?.size;
+        let size = fs::stat_of(file.borrow())?.size;
         let length = usize::try_from(size).map_err(|_| Errno::EFBIG)?;
         if length == 0 {
             return Ok(Mapped { address: 0, length });

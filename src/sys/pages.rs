@@ -1,8 +1,8 @@
 //! Memory that is not needed any more goes back to the kernel.
 //!
-//! PID 1 needs a third of its program only to start and to end a machine, and
-//! the config's tree only while it reads the config. Linux would keep both for
-//! years.
+//! PID 1 needs two thirds of its program only to start and to end a machine and its
+//! workloads, and the config's tree only while it reads the config. Linux would keep
+//! both for years.
 
 use super::call;
 use core::ffi::c_void;
