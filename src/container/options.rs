@@ -33,7 +33,7 @@ const WRONG: u8 = b'?';
 impl Options {
     pub fn new(kind: Kind, args: Args) -> Options {
         // "corm init": the first two words are ours.
-        let first = if kind == Kind::Corm { 2 } else { 1 };
+        let first = if super::called(args).is_none() { 2 } else { 1 };
         Options { kind, args, next: first, program: first, letters: &[], problem: "" }
     }
 

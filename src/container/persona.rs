@@ -23,6 +23,7 @@ impl Kind {
             b"tini" | b"tini-static" | b"docker-init" => Some(Kind::Tini),
             b"dumb-init" => Some(Kind::DumbInit),
             b"catatonit" => Some(Kind::Catatonit),
+            OWN_NAME => Some(Kind::Corm),
             _ => None,
         }
     }
@@ -109,6 +110,9 @@ impl Kind {
         }
     }
 }
+
+/// Under this name corm is `corm init`: as which a workload with `init = true` has it.
+const OWN_NAME: &[u8] = b"corm-init";
 
 /// A path's last component.
 pub(super) fn base(path: &[u8]) -> &[u8] {
