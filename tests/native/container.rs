@@ -97,11 +97,15 @@ impl Scene<'_> {
             // SAFETY: system calls only.
             unsafe { command.pre_exec(odd_signals) };
         }
-        let descriptor = self.descriptor;
-        // SAFETY: system calls only. Those that we were started with are nobody's business, and
-        // std reports a failed start through one, which may close at that.
+        let (descriptor, odd_signals) = (self.descriptor, self.odd_signals);
+        // SAFETY: system calls only. The descriptors and ignored signals (nohup(1)) that we were
+        // started with are nobody's business, and std reports a failed start through a
+        // descriptor, which may close at that.
         unsafe {
             command.pre_exec(move || {
+                if !odd_signals {
+                    libc::signal(libc::SIGHUP, libc::SIG_DFL);
+                }
                 libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
                 if descriptor { check(libc::dup2(0, 9)) } else { Ok(()) }
             })

@@ -90,6 +90,14 @@ impl Place {
     }
 
     pub fn become_who<'c>(&self, who: Who, command: &'c mut Command) -> &'c mut Command {
+        // SAFETY: a system call only, which cannot fail.
+        unsafe {
+            command.pre_exec(|| {
+                // Whoever runs the tests by nohup(1) tests the same.
+                libc::signal(libc::SIGHUP, libc::SIG_DFL);
+                Ok(())
+            })
+        };
         match who {
             Who::Root => command,
             Who::User => command.uid(Who::UID).gid(Who::UID),
