@@ -21,7 +21,7 @@ pub use control::{
     ALL_CONTROLLERS, CONTROLLERS, DelegateFailure, FOR_ALL, WATCHED, delegate, events, freeze, is_populated,
     kill, oom_kills, open_events, peak, refused_forks, remove, step_back, usage, watch, watched,
 };
-pub use limit::{Problem, Written, enter, open};
+pub use limit::{Disk, Problem, Written, enter, open, put_line};
 
 use crate::config::{Config, WorkloadId};
 use crate::limits;
