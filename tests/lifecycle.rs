@@ -325,9 +325,9 @@ dmesg | grep -E '\] (corm: )?(notif|after-|writ|serv|hang|liar|mut|work|paren|or
     line("liar: corm notify: cannot send to /run/corm/notify.mute");
     line("writes: ready after");
     line("serves: ready after");
-    line("serves-not: not ready after 2s, stopping it");
+    line("serves-not: not ready after ");
     line("hangs: within 1500000");
-    line("hangs: no sign of life for 1.5s, killing it");
+    line("hangs: no sign of life for ");
     line("hangs: more than 2 restarts in 1h, given up");
     assert!(line("work: working") < line("after-work: running"), "{seen}");
     assert_eq!(seen.value("sent")?, "0");

@@ -281,10 +281,11 @@ impl<'c> Foreground<'c> {
             let limit =
                 self.config.workload(self.id).and_then(|workload| self.config.limit(workload, Limit::Memory));
             match limit {
-                Some(limit) => {
+                // Or one above it was met, of whoever started us.
+                Some(limit) if cgroup::met_its_memory(self.config, self.id) => {
                     error!(name(self.config, self.id), ": out of memory: its limit is ", Bytes(limit))
                 }
-                None => error!(name(self.config, self.id), ": out of memory"),
+                _ => error!(name(self.config, self.id), ": out of memory"),
             }
         }
     }
