@@ -80,8 +80,11 @@ impl Subject<'_> {
         let Some(group) = cgroup::open(self.config, self.id) else { return Ok(()) };
         let group = group.borrow();
         let (mut wanted, mut buffer) = (Cell::new(), [0; 2048]);
+        // Beside PID 1's own, which in a container is not the root.
+        let first = process::field(self.first.read(c"cgroup", &mut buffer)?, "0::").unwrap_or(b"");
+        let above = first.strip_suffix(b"/corm.init").or(first.strip_suffix(b"/")).unwrap_or(first);
+        put!(wanted, above, "/", self.config.bytes(self.workload.name));
         let there = process::field(self.own.read(c"cgroup", &mut buffer)?, "0::").unwrap_or(b"");
-        put!(wanted, "/", self.config.bytes(self.workload.name));
         report.row(b"cgroup", there, b"", Some(wanted.as_bytes()));
         for limit in Limit::ALL.iter().copied().filter(|limit| *limit <= Limit::Huge16G) {
             self.limit(group, limit, report)?;
