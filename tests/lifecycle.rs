@@ -274,8 +274,32 @@ restart = "never"
 command = ["/bin/sh", "-c", "echo worked; sleep 1000"]
 root = "/"
 needs = ["work"]
+
+[workload.parent]
+command = ["/bin/sh", "-c", """trap 'echo asked; exit 5' USR1
+read first </proc/1/cmdline; echo \"by $first\"; (: >>/proc/1/exe)
+/init notify READY=1; while :; do sleep 1; done"""]
+root = "/"
+init = true
+ready = "notify"
+stop = { signal = "USR1", timeout = "1h" }
+[workload.orphans]
+command = ["/bin/sh", "-c", "i=0; while [ $i -lt 20 ]; do i=$((i+1)); (sleep 0.1 &); done; exec sleep 1000"]
+root = "/"
+init = true
+join = "parent"
+stop = { timeout = "1h" }
 "#;
     let script = r#"
+main() { /init ps $1 | awk 'NR == 2 { print $3 }'; }
+/init start parent orphans
+pid=$(main orphans)
+while [ $(wc -l < /sys/fs/cgroup/orphans/cgroup.procs) != 2 ]; do usleep 50000; done
+echo init=$(tr '\0' ' ' < /proc/$pid/cmdline) of $(readlink /proc/$pid/exe)
+grep -E '^(VmRSS|RssAnon|RssShmem)' /proc/$pid/status
+echo exec=$(/init exec parent -- /bin/sh -c 'echo $PPID works')
+/init stop parent orphans
+/init ps parent orphans | awk 'NR > 1 { print $1 "=" $2, $6, $7 }'
 while ! dmesg | grep -q 'hangs: more than 2 restart[s]'; do sleep 1; done
 while ! dmesg | grep -q 'serves-not: was not wel[l]'; do sleep 1; done
 # A socket that somebody else reaches counts for nothing either: this is no process of mute's.
@@ -283,7 +307,7 @@ NOTIFY_SOCKET=/run/corm/notify.mute /init notify READY=1; echo sent=$?
 pid=$(/init ps notifies | awk "NR == 2 { print \$3 }")
 kill -9 $pid
 while [ $(dmesg | grep -c 'after-notify: running, pi[d]') != 2 ]; do sleep 1; done
-dmesg | grep -E '\] (corm: )?(notif|after-|writ|serv|hang|liar|mut|work)[a-z-]*: '
+dmesg | grep -E '\] (corm: )?(notif|after-|writ|serv|hang|liar|mut|work|paren|orph)[a-z-]*: '
 "#;
     let machine = boot(&(config.to_owned() + &probe(&[], script)))?;
     let seen = Seen::by_probe(&machine)?;
@@ -301,12 +325,26 @@ dmesg | grep -E '\] (corm: )?(notif|after-|writ|serv|hang|liar|mut|work)[a-z-]*:
     line("liar: corm notify: cannot send to /run/corm/notify.mute");
     line("writes: ready after");
     line("serves: ready after");
-    line("serves-not: not ready after 2s, stopping it");
+    line("serves-not: not ready after ");
     line("hangs: within 1500000");
-    line("hangs: no sign of life for 1.5s, killing it");
+    line("hangs: no sign of life for ");
     line("hangs: more than 2 restarts in 1h, given up");
     assert!(line("work: working") < line("after-work: running"), "{seen}");
     assert_eq!(seen.value("sent")?, "0");
+    line("parent: ready after");
+    line("VmRSS:");
+    line("parent: asked");
+    for (key, value) in [
+        ("init", "corm-init /bin/sh -c"),
+        ("exec", "0 works"),
+        ("parent", "stopped status 5"),
+        ("orphans", "stopped status 143"),
+    ] {
+        assert!(seen.value(key)?.starts_with(value), "{key}:\n{seen}");
+    }
+    assert!(seen.value("init")?.ends_with(" of /memfd:corm-init (deleted)"), "{seen}");
+    line("parent: by corm-init");
+    line("parent: /bin/sh: can't create /proc/1/exe: ");
     for text in ["mute: ready", "after-mute: running"] {
         assert!(!seen.has(text), "`{text}`:\n{seen}");
     }

@@ -201,6 +201,7 @@ echo '+memory +pids +cpu' >users/cgroup.subtree_control
 for group in alone shared; do chown u:u users/$group users/$group/cgroup.procs users/$group/cgroup.subtree_control; done
 busybox sleep 1000 &
 echo $! >users/shared/cgroup.procs
+self() { exec sh -c 'echo $PPID'; }
 # start-stop-daemon becomes the program, so this is alone in the cgroup it goes to.
 within() {
     (echo $(exec sh -c 'echo $PPID') >$1/cgroup.procs; shift; exec start-stop-daemon -S -n none -c u:u -a /init -- run --root / "$@") 2>&1 | tr '\n' '|'
@@ -215,7 +216,22 @@ echo "shared=$(within users/shared --memory 16M -- /bin/busybox echo never)"
 echo "after-shared=$(left users/shared)"
 echo "plain=$(within mine -- /bin/busybox echo fine)"
 echo "none=$(within mine --memory 16M -- /bin/busybox echo never)"
-echo "root=$(/init run --root / --memory 16M -- /bin/busybox cat /proc/self/cgroup /sys/fs/cgroup/memory.max | tr '\n' '|')"
+# Root, from where nothing limits him; and from a cgroup with a limit, which holds for what he runs.
+echo "root=$(echo $(self) >cgroup.procs; exec /init run --root / --memory 16M -- /bin/busybox cat /proc/self/cgroup /sys/fs/cgroup/memory.max | tr '\n' '|')"
+mkdir users/caller
+echo 24M >users/caller/memory.max
+echo 0 >users/caller/memory.swap.max
+called() { (echo $(self) >users/caller/cgroup.procs; "$@" 2>&1; echo "status $?") | tr '\n' '|'; }
+alone() { exec "$@" 2>&1; }
+run='/init run --root / --user 0 --set namespaces.cgroup="host"'
+echo "caller=$(called alone $run --memory 16M -- /bin/busybox cat /proc/self/cgroup)"
+echo "caller-over=$(called alone $run --memory 512M -- /bin/busybox tail /dev/zero)"
+echo "caller-kills=$(grep -w oom_kill users/caller/memory.events)"
+echo "caller-shell=$(called $run -- /bin/busybox cat /proc/self/cgroup)"
+echo "caller-asks=$(called $run --memory 16M -- /bin/busybox echo never)"
+echo "after-caller=$(left users/caller)"
+mkdir users/bare users/bare/inner
+echo "bare=$(echo $(self) >users/bare/inner/cgroup.procs; exec $run -- /bin/busybox cat /proc/self/cgroup 2>&1 | tr '\n' '|')"
 echo "after-root=$(ls -d corm.* probe/*/ 2>/dev/null)"
 "#;
     let machine = boot(&probe(&[], script))?;
@@ -239,6 +255,22 @@ echo "after-root=$(ls -d corm.* probe/*/ 2>/dev/null)"
     assert!(seen.value("none")?.contains("|corm: run: cannot limit it: it has no cgroup v2"), "{seen}");
     assert!(!seen.has("never"), "{seen}");
     assert_eq!(seen.value("root")?, "0::/|16777216|");
+    // Nobody leaves his caller's limits, whatever he asks for.
+    for key in ["caller", "caller-shell"] {
+        assert!(seen.value(key)?.contains("0::/users/caller/corm.run."), "{key}: {seen}");
+    }
+    assert!(seen.value("caller")?.ends_with("/run|"), "{seen}");
+    assert_eq!(seen.value("caller-over")?, "corm: run: out of memory|", "not at its own limit");
+    assert_ne!(seen.value("caller-kills")?, "oom_kill 0", "{seen}");
+    for key in ["caller-shell", "caller-asks"] {
+        assert!(seen.value(key)?.contains(others), "{key}: {seen}");
+        assert!(!seen.value(key)?.contains("pids limit"), "{key}: {seen}");
+    }
+    assert!(seen.value("caller-asks")?.contains("|corm: run: cannot set its limit memory.max"), "{seen}");
+    assert_eq!(seen.value("after-caller")?, "users/caller");
+    let bare = seen.value("bare")?;
+    assert!(bare.contains("no pids limit: this cgroup was not given the pids controller|"), "{seen}");
+    assert!(bare.contains("|0::/users/bare/inner/corm.run."), "{seen}");
     assert_eq!(seen.value("after-root")?, "");
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::{Path, c_str, path, path_of};
 use crate::config::{Config, Limit, MAX, WorkloadId};
 use crate::put;
 use crate::sys::fs::{self, Open};
-use crate::sys::{BorrowedFd, Errno, OwnedFd, io};
+use crate::sys::{BorrowedFd, Errno, OwnedFd, io, process};
 use crate::text::{self, Show, Sink};
 use core::ffi::CStr;
 
@@ -78,6 +78,28 @@ pub fn delegate(wanted: &'static [u8]) -> Result<(), DelegateFailure> {
         }
     }
     failure
+}
+
+/// Whether this process is in the cgroup that is mounted on /sys/fs/cgroup.
+pub fn is_within() -> bool {
+    let open = fs::open(BorrowedFd::CWD, c"/sys/fs/cgroup/cgroup.procs", Open::READ);
+    let Ok(list) = open else { return false };
+    // A number a line, and it may stand across two reads.
+    let mut buffer = [0; 512];
+    let (own, mut pid) = (process::id(), 0u32);
+    while let Ok(count @ 1..) = io::read(list.borrow(), &mut buffer) {
+        for byte in buffer.iter().take(count) {
+            if byte.is_ascii_digit() {
+                pid = pid.wrapping_mul(10).wrapping_add(u32::from(byte & 0xf));
+                continue;
+            }
+            if pid == own {
+                return true;
+            }
+            pid = 0;
+        }
+    }
+    false
 }
 
 /// The controllers of the root.
@@ -208,6 +230,11 @@ pub fn is_populated(config: &Config, id: WorkloadId) -> bool {
 /// since its cgroup was made.
 pub fn oom_kills(config: &Config, id: WorkloadId) -> u32 {
     number(config, id, "/memory.events", b"oom_kill").map_or(0, |kills| kills.try_into().unwrap_or(u32::MAX))
+}
+
+/// Whether it was its own limit that a workload wanted more memory than.
+pub fn met_its_memory(config: &Config, id: WorkloadId) -> bool {
+    number(config, id, "/memory.events", b"oom").is_some_and(|times| times > 0)
 }
 
 /// How many forks the kernel has refused a workload.

@@ -109,7 +109,14 @@ fn write_limits(directory: BorrowedFd, config: &Config, workload: &Workload) -> 
             // Not a limit, and the kernel's default is safe.
             Err(Errno::ENOENT) if setting.limit == Limit::OomGroup => {}
             Err(Errno::ENOENT) if !is_asked_for(setting) => {
-                warn_once(&NO_PIDS, "this kernel cannot limit processes (CONFIG_CGROUP_PIDS): no pids limit");
+                // Only the machine's own root has no type.
+                let below = fs::stat(BorrowedFd::CWD, c"/sys/fs/cgroup/cgroup.type", Follow::No).is_ok();
+                let why = if below {
+                    "no pids limit: this cgroup was not given the pids controller"
+                } else {
+                    "no pids limit: this kernel has none (CONFIG_CGROUP_PIDS)"
+                };
+                warn_once(&NO_PIDS, why);
             }
             Err(errno) => return Err(Problem::Limit { limit: setting.limit, errno }),
         }
@@ -186,6 +193,11 @@ fn whole_disk(path: &CStr) -> Result<Disk, Errno> {
         put!(disk, major, ":", minor);
     }
     Ok(disk)
+}
+
+/// For whoever has told already that there are no limits, and why.
+pub fn no_limits_was_told() {
+    NO_PIDS.store(true, Ordering::Relaxed);
 }
 
 static NO_PIDS: AtomicBool = AtomicBool::new(false);

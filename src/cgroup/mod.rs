@@ -19,9 +19,10 @@ mod limit;
 
 pub use control::{
     ALL_CONTROLLERS, CONTROLLERS, DelegateFailure, FOR_ALL, WATCHED, delegate, events, freeze, is_populated,
-    kill, oom_kills, open_events, peak, refused_forks, remove, step_back, usage, watch, watched,
+    is_within, kill, met_its_memory, oom_kills, open_events, peak, refused_forks, remove, step_back, usage,
+    watch, watched,
 };
-pub use limit::{Problem, Written, enter, open};
+pub use limit::{Problem, Written, enter, no_limits_was_told, open};
 
 use crate::config::{Config, WorkloadId};
 use crate::limits;

@@ -133,6 +133,7 @@ sentences! {
     MachineRight "@T counts for nothing in a user namespace|name its `user`, or `namespaces = { user = \"host\" }`";
     OwnIds "@T has ids of the machine|user namespaces go with `user = \"auto\"`";
     HostMounts "@T cannot be shared|its root is its own; `privileged = true` has the machine's";
+    InitOutside "@T wants processes of its own|without `privileged` and `namespaces = { pid = \"host\" }`";
     Joined "@T is that of the workload it joins|drop one of the two";
     Join "@T cannot be joined|another workload that is not privileged and joins none itself";
     LeftOut "@T is left out|its own problem is reported above";

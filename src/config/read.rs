@@ -201,6 +201,7 @@ impl Givens {
         workload.stop.timeout = self.or(Key::StopTimeout, Stop::DEFAULT.timeout.into()) as u32;
         workload.critical = self.is(Key::Critical);
         workload.early = self.is(Key::Early);
+        workload.init = self.is(Key::Init);
         workload.stdio = match self.or(Key::Stdio, 0) {
             0 => Stdio::Log,
             1 => Stdio::Console,
@@ -732,6 +733,9 @@ impl Reader<'_> {
         let privileged = self.given.is(Key::Privileged);
         if privileged {
             self.take_down_walls();
+        }
+        if self.given.is(Key::Init) && (privileged || self.given.is(Key::PidNamespace)) {
+            self.wrong(self.tree.node(self.given.get(Key::Init).node).key, Wrong::InitOutside.into());
         }
         self.check_backoff();
         let (network, connection) = self.read_connection();

@@ -92,6 +92,7 @@ pub(super) enum Key {
     Critical,
     Privileged,
     Early,
+    Init,
     BackoffFirst,
     BackoffMost,
     BackoffReset,
@@ -326,7 +327,7 @@ sections! {
         "critical" Boolean Critical, "Its giving up is the machine's failure (`system.on-failure`).";
         "privileged" Boolean Privileged, "No walls: the machine's own root, namespaces and rights.";
         "early" Boolean Early, "Start before modules are loaded and filesystems are mounted.";
-        "init" Boolean NotYet, "Give it corm's own small init as its process 1.";
+        "init" Boolean Init, "Give it corm's own small init as its process 1.";
         "stdio" Stdio Stdio, "Where its input and output lead.";
         "log" Table Log, "What becomes of what it writes.";
         "devices" Devices Devices, "Devices of the machine that it may use.";

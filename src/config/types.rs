@@ -300,6 +300,8 @@ pub struct Workload {
     pub privileged: bool,
     /// Starts before the kernel modules are loaded and `[mount]` is done.
     pub early: bool,
+    /// Its process 1 is corm's own init, a copy of it, and its program is the child of that.
+    pub init: bool,
     pub stdio: Stdio,
     pub log: Log,
     /// `[workload.NAME.limits]`, corm's own defaults included; see [`Config::limit`].
@@ -328,6 +330,13 @@ pub struct Workload {
 }
 
 impl Workload {
+    /// Whether its program is the first of a pid namespace, to which the kernel gives no signal
+    /// that it does not heed. corm's init heeds all, though /proc does not show it: it waits with
+    /// rt_sigtimedwait(2), in which they are not blocked.
+    pub fn is_first_process(&self) -> bool {
+        !self.init && !self.host.has(Spaces::PID)
+    }
+
     /// All zeros, see [`Config`]; no workload stays like this.
     const BLANK: Workload = Workload {
         name: Str { at: 0, len: 0 },
@@ -349,6 +358,7 @@ impl Workload {
         critical: false,
         privileged: false,
         early: false,
+        init: false,
         stdio: Stdio::Log,
         log: Log { ring: 0, kernel: false },
         limits: List::EMPTY,

@@ -39,6 +39,8 @@ const TERM: u8 = libc::SIGTERM as u8;
 const TSTP: u8 = libc::SIGTSTP as u8;
 const TTIN: u8 = libc::SIGTTIN as u8;
 const TTOU: u8 = libc::SIGTTOU as u8;
+/// The highest signal, RTMAX.
+const LAST: u8 = 64;
 
 /// Where the child lives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,8 +68,8 @@ struct Init {
     parent_death: u8,
     /// Statuses that are passed on as 0, a bit each.
     success: [u64; 4],
-    /// What is sent for signals 0 to 31; [`AS_IS`] for the signal itself, 0 for none.
-    rewrite: [u8; 32],
+    /// What is sent for a signal, by its number; [`AS_IS`] for the signal itself, 0 for none.
+    rewrite: [u8; LAST as usize + 1],
     /// Milliseconds that processes get to end after SIGTERM.
     grace: Option<u64>,
     user: Option<(u32, u32)>,
@@ -103,7 +105,7 @@ pub fn run(kind: Kind, args: Args) -> ! {
         verbosity: u32::from(matches!(kind, Kind::Tini | Kind::Corm)),
         parent_death: 0,
         success: [0; 4],
-        rewrite: [AS_IS; 32],
+        rewrite: [AS_IS; LAST as usize + 1],
         grace: None,
         user: None,
         pid: process::id(),

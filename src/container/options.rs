@@ -4,7 +4,7 @@
 //! environment sets the same bits.
 
 use super::say::Level;
-use super::{AS_IS, Init, Kind, Place, STOP, TSTP, TTIN, TTOU, persona};
+use super::{AS_IS, CHLD, Init, KILL, Kind, LAST, Place, STOP, TSTP, TTIN, TTOU, bit, persona};
 use crate::config::form::Form;
 use crate::sys::{Args, process};
 use crate::text::word_index;
@@ -29,11 +29,13 @@ type Given = (u8, &'static [u8]);
 
 /// The letter of an option that makes no sense; the argument is what of it.
 const WRONG: u8 = b'?';
+/// Of one that is the beginning of several.
+const AMBIGUOUS: u8 = b'*';
 
 impl Options {
     pub fn new(kind: Kind, args: Args) -> Options {
         // "corm init": the first two words are ours.
-        let first = if kind == Kind::Corm { 2 } else { 1 };
+        let first = if super::called(args).is_none() { 2 } else { 1 };
         Options { kind, args, next: first, program: first, letters: &[], problem: "" }
     }
 
@@ -101,6 +103,7 @@ impl Options {
     fn long(&mut self, word: &'static [u8]) -> Given {
         let (name, value) = split(word, b'=').map_or((word, None), |(name, value)| (name, Some(value)));
         match (find(self.kind, 0, name), value) {
+            (None, _) if is_ambiguous(self.kind, name) => (AMBIGUOUS, word),
             (None, _) => self.wrong("\0: unrecognized option '--\x06'\n", word),
             (Some(option), None) if option.argument => {
                 self.argument(option.letter, "\0: option '--\x06' requires an argument\n", option.long)
@@ -127,17 +130,30 @@ pub(super) struct Known {
 pub(super) fn find(kind: Kind, letter: u8, name: &[u8]) -> Option<Known> {
     let mut found = None;
     let mut fitting = 0u32;
-    for line in kind.help().as_bytes().split(|byte| *byte == b'\n') {
-        let Some(known) = known(line) else { continue };
-        if known.letter == letter || known.long == name {
+    for known in all(kind) {
+        if known.letter == letter || letter == 0 && known.long == name && !name.is_empty() {
             return Some(known);
         }
-        if letter == 0 && known.long.starts_with(name) {
+        if letter == 0 && begins(known, name) {
             fitting = fitting.wrapping_add(1);
             found = Some(known);
         }
     }
     found.filter(|_| fitting == 1)
+}
+
+fn all(kind: Kind) -> impl Iterator<Item = Known> {
+    kind.help().as_bytes().split(|byte| *byte == b'\n').filter_map(known)
+}
+
+/// May this be what is meant by that beginning of a long name?
+fn begins(known: Known, name: &[u8]) -> bool {
+    !known.long.is_empty() && known.long.starts_with(name)
+}
+
+/// Of a name that [`find`] does not know.
+fn is_ambiguous(kind: Kind, name: &[u8]) -> bool {
+    all(kind).any(|known| begins(known, name))
 }
 
 fn known(line: &'static [u8]) -> Option<Known> {
@@ -176,6 +192,9 @@ impl Init {
         let mut options = Options::new(kind, self.args);
         while let Some((letter, value)) = options.next() {
             self.word = value;
+            if letter == AMBIGUOUS {
+                self.ambiguous();
+            }
             if letter == WRONG {
                 self.say(Level::Err, options.problem, 0, 0);
                 self.misused();
@@ -188,6 +207,10 @@ impl Init {
                 }
                 process::exit(kind.misused());
             }
+        }
+        if kind == Kind::Corm && self.has(b'c') && (self.has(b'g') || self.has(b'S')) {
+            self.say(Level::Fatal, "-c is not for use with -g or -S", 0, 0);
+            process::exit(kind.misused());
         }
         self.program = options.program;
         match self.args.get(options.program) {
@@ -268,10 +291,29 @@ impl Init {
             let to = if to == b"0" { 0 } else { Form::Signal.number(to)? };
             (Form::Signal.number(from)? as i64, to as i64)
         };
-        let to = u8::try_from(to).ok().filter(|to| *to <= 31)?;
-        let from = usize::try_from(from).ok().filter(|from| *from > 0)?;
-        *self.rewrite.get_mut(from)? = to;
+        let last = if self.kind == Kind::DumbInit { 31 } else { LAST };
+        let to = u8::try_from(to).ok().filter(|to| *to <= last)?;
+        let from = u8::try_from(from).ok().filter(|from| (1..=last).contains(from))?;
+        let never = bit(KILL) | bit(STOP) | bit(CHLD) | self.kind.own_signals();
+        if self.kind == Kind::Corm && (never & bit(from) != 0 || self.kind.drops(from)) {
+            let text = "-r \x06: SIG\x04 never comes to be passed on";
+            self.say(Level::Fatal, text, from.into(), 0);
+            process::exit(self.kind.misused());
+        }
+        *self.rewrite.get_mut(usize::from(from))? = to;
         Some(())
+    }
+
+    /// Says what else it might be, as getopt_long(3) does.
+    fn ambiguous(&mut self) -> ! {
+        self.say(Level::Err, "\0: option '--\x06' is ambiguous; possibilities:", 0, 0);
+        let name = split(self.word, b'=').map_or(self.word, |(name, _)| name);
+        for known in all(self.kind).filter(|known| begins(*known, name)) {
+            self.word = known.long;
+            self.say(Level::Err, " '--\x06'", 0, 0);
+        }
+        self.say(Level::Err, "\n", 0, 0);
+        self.misused()
     }
 
     fn help(&mut self, to: Level) {

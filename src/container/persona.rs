@@ -23,6 +23,7 @@ impl Kind {
             b"tini" | b"tini-static" | b"docker-init" => Some(Kind::Tini),
             b"dumb-init" => Some(Kind::DumbInit),
             b"catatonit" => Some(Kind::Catatonit),
+            OWN_NAME => Some(Kind::Corm),
             _ => None,
         }
     }
@@ -110,6 +111,9 @@ impl Kind {
     }
 }
 
+/// Under this name corm is `corm init`: as which a workload with `init = true` has it.
+const OWN_NAME: &[u8] = b"corm-init";
+
 /// A path's last component.
 pub(super) fn base(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
@@ -196,8 +200,11 @@ Runs PROGRAM as a container's PID 1 does: passes signals on to it, reaps
 everything, ends with its status (128+N for signal N; 127: not found,
 126: cannot be run). Elsewhere than as PID 1 it adopts its orphans.
 
-  -g, --group                to its process group, not only to it
-  -S, --session              in a session of its own, with our terminal
+PROGRAM has a process group of its own, and signals go to it alone, except:
+
+  -g, --group                signals go to its whole process group
+  -S, --session              so they do, and it has a session, with our terminal
+  -c, --single-child         it stays in our group and session; not with -g, -S
   -r, --rewrite SIGNAL:NEW   send NEW for SIGNAL; 0 is none
   -k, --grace TIME           10s: when it ends, or this long after SIGTERM,
                              everybody else gets SIGTERM, then SIGKILL

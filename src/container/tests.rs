@@ -17,7 +17,7 @@ fn the_help_is_the_table_of_options() {
     assert_eq!(letters(Kind::Tini), "e:ghlp:svw");
     assert_eq!(letters(Kind::DumbInit), "Vchr:v");
     assert_eq!(letters(Kind::Catatonit), "LPVgh");
-    assert_eq!(letters(Kind::Corm), "PSVe:ghik:l:np:r:u:vw");
+    assert_eq!(letters(Kind::Corm), "PSVce:ghik:l:np:r:u:vw");
     assert_eq!(find(Kind::Tini, b'-', b"-"), None, "tini's --version is no option");
 }
 
@@ -29,6 +29,7 @@ fn a_long_option_goes_by_a_beginning_that_fits_no_other() {
     assert_eq!(letter("ver"), None, "--verbose or --version");
     assert_eq!(letter(""), None);
     assert_eq!(letter("rewrites"), None);
+    assert_eq!(find(Kind::Catatonit, 0, b"").map(|known| known.letter), Some(b'V'), "it has no other");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::Init;
 use super::output::Which;
 use super::state::Source;
-use crate::config::{Network, Spaces, Stdio, Str, WorkloadId};
+use crate::config::{Network, Stdio, Str, Workload, WorkloadId};
 use crate::sandbox::{self, ChildStdio, Conditions, Failure, Home};
 use crate::supervise::{Event, Unable, Unit, UnitEvent};
 use crate::sys::event::Interest;
@@ -189,8 +189,8 @@ impl Init {
     }
 
     fn is_deaf(&self, id: WorkloadId, pid: u32, signal: u8) -> bool {
-        let own_pids = self.config.workload(id).is_some_and(|workload| !workload.host.has(Spaces::PID));
-        own_pids && super::signals::is_deaf(pid, signal)
+        self.config.workload(id).is_some_and(Workload::is_first_process)
+            && super::signals::is_deaf(pid, signal)
     }
 
     /// Linux 6.14 counts how often a cgroup was killed, and its clone3(2) compares the

@@ -11,7 +11,7 @@ use super::{is_denied, shortly};
 use crate::cgroup;
 use crate::config::{Config, RANGE, User, WorkloadId};
 use crate::sys::fs::{self, Follow, Open};
-use crate::sys::mount::{self, Depth, Flags, Unmount};
+use crate::sys::mount::{self, Depth, Flags};
 use crate::sys::process::{self, Namespaces};
 use crate::sys::{BorrowedFd, Errno, OwnedFd, credentials};
 use crate::text::{Show, Sink, Text, number, words};
@@ -157,7 +157,7 @@ pub struct Cgroup {
 }
 
 const ONE_OF_ITS_OWN: &str =
-    "; `systemd-run --user --scope -p Delegate=yes corm run ...` gives one to it alone";
+    "; `systemd-run --scope -p Delegate=yes corm run ...` (with --user, for a user) gives one to it alone";
 
 /// Why there is none.
 enum NoCgroup {
@@ -201,20 +201,21 @@ fn make_cgroup(unified: bool, groups: &[u8]) -> Result<Cgroup, NoCgroup> {
     }
     let own = own_path(groups).filter(|path| !path.starts_with(b"/..")).ok_or(NoCgroup::Outside)?;
     show_as_root(own)?;
+    // What is mounted here may be another cgroup namespace's, in which our path is another cgroup.
+    if !cgroup::is_within() {
+        return Err(NoCgroup::Outside);
+    }
+    // Below our own cgroup and nowhere else, so that whatever limits whoever started us limits
+    // this too. Only a cgroup without processes of its own hands controllers on, and a shell's
+    // has the shell.
     if let Err(failure) = cgroup::delegate(cgroup::ALL_CONTROLLERS) {
-        // Only a cgroup without processes of its own hands controllers on, and a shell's has the
-        // shell. Root may divide up the root, as other runtimes do.
-        let alone = mount::unmount(CGROUPS, Unmount::Lazily).is_ok()
-            && cgroup::delegate(cgroup::ALL_CONTROLLERS).is_ok();
-        if !alone {
-            match failure.errno {
-                errno @ (Errno::EACCES | Errno::EPERM) => return Err(NoCgroup::NotOurs(errno)),
-                Errno::EBUSY => {
-                    warn!("no limits: ", failure, ", other processes are in its cgroup", ONE_OF_ITS_OWN)
-                }
-                _ => warn!(failure),
+        match failure.errno {
+            errno @ (Errno::EACCES | Errno::EPERM | Errno::EROFS) => return Err(NoCgroup::NotOurs(errno)),
+            Errno::EBUSY => {
+                warn!("no limits: ", failure, ", other processes are in its cgroup", ONE_OF_ITS_OWN);
+                cgroup::no_limits_was_told();
             }
-            show_as_root(own)?;
+            _ => warn!(failure),
         }
     }
     let parent =

@@ -10,7 +10,7 @@
 mod host;
 mod terminal;
 
-use crate::config::{Config, Limit, Spaces, WorkloadId};
+use crate::config::{Config, Limit, Workload, WorkloadId};
 use crate::init::signals;
 use crate::sandbox::{self, ChildStdio, Conditions, Enter, Launched, PlanSpace, Reported};
 use crate::sys::cell::TakeOnce;
@@ -92,7 +92,7 @@ struct Foreground<'c> {
     terminal: Option<Terminal>,
     /// Where that is not the workload's own.
     command: Option<&'c CStr>,
-    /// It is the first process of a pid namespace.
+    /// Its program is the first process of a pid namespace.
     first: bool,
     /// Where this workload's cgroup is removed from.
     cgroup: Option<host::Cgroup>,
@@ -158,7 +158,7 @@ impl<'c> Foreground<'c> {
             ignored,
             terminal,
             command: conditions.enter.and_then(|enter| enter.command.first().copied()),
-            first: conditions.enter.is_none() && is_first(config, id),
+            first: conditions.enter.is_none() && config.workload(id).is_some_and(Workload::is_first_process),
             cgroup: None,
             asked: None,
             killed: false,
@@ -281,17 +281,14 @@ impl<'c> Foreground<'c> {
             let limit =
                 self.config.workload(self.id).and_then(|workload| self.config.limit(workload, Limit::Memory));
             match limit {
-                Some(limit) => {
+                // Or one above it was met, of whoever started us.
+                Some(limit) if cgroup::met_its_memory(self.config, self.id) => {
                     error!(name(self.config, self.id), ": out of memory: its limit is ", Bytes(limit))
                 }
-                None => error!(name(self.config, self.id), ": out of memory"),
+                _ => error!(name(self.config, self.id), ": out of memory"),
             }
         }
     }
-}
-
-fn is_first(config: &Config, id: WorkloadId) -> bool {
-    config.workload(id).is_some_and(|it| !it.privileged && !it.host.has(Spaces::PID))
 }
 
 fn name(config: &Config, id: WorkloadId) -> &[u8] {

@@ -182,7 +182,8 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
         }
         Step::Signals => event::unblock_all_signals(),
         Step::Seccomp => credentials::set_filter(start.filter),
-        Step::Execute => execute(start),
+        Step::Execute => execute(start, None),
+        Step::Init => execute(start, Some(start.trees()?.init.as_ref().ok_or(Errno::EBADF)?.borrow())),
     }
 }
 
@@ -274,10 +275,15 @@ fn volume(index: u16, start: &Start) -> Result<(), Errno> {
     }
 }
 
-/// Only returns with what went wrong.
-fn execute(start: &Start) -> Result<(), Errno> {
+/// With `init`, that is executed, and told to do so with the program. Only returns with what
+/// went wrong.
+fn execute(start: &Start, init: Option<BorrowedFd>) -> Result<(), Errno> {
     let Start { config, workload, .. } = *start;
-    let mut arguments = Pointers::<{ limits::ARGUMENTS }>::new();
+    // An init's name is one more.
+    let mut arguments = Pointers::<{ limits::ARGUMENTS + 1 }>::new();
+    if init.is_some() && !arguments.push(c"corm-init") {
+        return Err(Errno::E2BIG);
+    }
     let own = config.words(workload.command).iter().map(|word| config.c_str(*word));
     let own = own.take(if start.enter.is_some() { 0 } else { usize::MAX });
     for word in start.enter.map_or(&[][..], |enter| enter.command).iter().copied().chain(own) {
@@ -292,6 +298,9 @@ fn execute(start: &Start) -> Result<(), Errno> {
         }
     }
     let execute = |program: &CStr| process::execute(program, &arguments, &variables);
+    if let Some(init) = init {
+        return Err(process::execute_file(init, &arguments, &variables));
+    }
     Err(match start.enter {
         None => execute(failure::command(config, workload)),
         Some(enter) => enter.search(start.environment, &execute),

@@ -50,6 +50,7 @@ operations! {
     Device "give it the device \x01"
     DeviceGuard "keep it from devices it was not given"
     Sys "use the machine's /sys as its own"
+    Init "make a copy of corm its init"
     Descriptors "open what its start needs"
     Clone "make its process in its namespaces and cgroup"
     Time "set clocks of its own"
@@ -100,6 +101,7 @@ macro_rules! remedies {
 }
 
 remedies! {
+    Init EACCES "the sysctl vm.memfd_noexec forbids it"
     Limit ENOENT "its cgroup has no such controller, or its device is not there"
     Limit ENODEV "it is not on a disk"
     Limit EPERM "this takes a right that corm does not have here"
@@ -340,6 +342,7 @@ fn what(step: Step) -> (What, u16) {
         Step::Signals => What::Signals,
         Step::Seccomp => What::Seccomp,
         Step::Execute => What::Execute,
+        Step::Init => What::Init,
     };
     (what, 0)
 }

@@ -97,6 +97,8 @@ pub enum Step {
     Signals,
     Seccomp,
     Execute,
+    /// ... or corm's init, which executes it.
+    Init,
 }
 
 /// Until [`Step::FewFiles`] the child may open as many as this.
@@ -218,7 +220,7 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
             (workload.directory.is_some() || !walls, Step::Directory),
             (true, Step::Signals),
             (has_filter(workload), Step::Seccomp),
-            (true, Step::Execute),
+            (true, if raise && workload.init { Step::Init } else { Step::Execute }),
         ]);
     fits.then_some(Plan { namespaces, steps })
 }

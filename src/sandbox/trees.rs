@@ -13,7 +13,7 @@ use crate::config::{Config, Network, Root, Spaces, Volume, VolumeSource, Workloa
 use crate::limits;
 use crate::sys::fs::{self, NodeKind, Open};
 use crate::sys::mount::{self, Attributes, Depth};
-use crate::sys::{BorrowedFd, Errno, OwnedFd};
+use crate::sys::{BorrowedFd, Errno, OwnedFd, io};
 use crate::text::{Sink, Text};
 use core::ffi::CStr;
 use heapless::Vec;
@@ -29,6 +29,8 @@ pub struct Trees {
     pub sys: Option<OwnedFd>,
     /// The socket it says to that it is ready.
     pub notify: Option<OwnedFd>,
+    /// The program of its process 1, where that is corm's init.
+    pub init: Option<OwnedFd>,
     /// Directory volumes, by their index.
     pub volumes: Vec<(u16, OwnedFd), { limits::WORKLOAD_VOLUMES }>,
 }
@@ -79,7 +81,8 @@ impl Trees {
             true => Some(socket(config, workload).map_err(fail(What::Notify))?),
             false => None,
         };
-        Ok(Trees { root, program, dev, proc, sys, notify, volumes: trees })
+        let init = workload.init.then(own_copy).transpose().map_err(fail(What::Init))?;
+        Ok(Trees { root, program, dev, proc, sys, notify, init, volumes: trees })
     }
 }
 
@@ -151,6 +154,17 @@ fn socket(config: &Config, workload: &Workload) -> Result<OwnedFd, Errno> {
     let tree = mount::clone_tree(BorrowedFd::CWD, path, Depth::This)?;
     mount::isolate(tree.borrow(), Depth::This, tame() | Attributes::NO_EXEC)?;
     Ok(tree)
+}
+
+/// This program, as a file in memory that nobody can change: /proc/1/exe of a workload leads to
+/// it, and must not lead to the machine's own (CVE-2019-5736). Each start has its own, or two
+/// workloads would share a file, with its locks, times and mode.
+fn own_copy() -> Result<OwnedFd, Errno> {
+    let own = fs::open(BorrowedFd::CWD, c"/proc/self/exe", Open::READ)?;
+    let copy = io::memory_program(c"corm-init")?;
+    while io::send_file(copy.borrow(), own.borrow())? > 0 {}
+    io::seal(copy.borrow())?;
+    Ok(copy)
 }
 
 /// The machine's file that `path` leads to, over symlinks: busybox's applets

@@ -71,6 +71,36 @@ pub fn memory_file(name: &CStr) -> Result<OwnedFd, Errno> {
     unsafe { call!(memfd_create, name.as_ptr(), libc::MFD_CLOEXEC) }.map(OwnedFd::from_return)
 }
 
+/// The same for a program: it can be executed whatever vm.memfd_noexec has as its default
+/// (MFD_EXEC, Linux 6.3; EINVAL before, where all can), and be sealed. EACCES: that forbids it.
+pub fn memory_program(name: &CStr) -> Result<OwnedFd, Errno> {
+    const MFD_EXEC: u32 = 0x10;
+    let make = |more| {
+        let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING | more;
+        // SAFETY: `name` is NUL-terminated and outlives the call.
+        unsafe { call!(memfd_create, name.as_ptr(), flags) }.map(OwnedFd::from_return)
+    };
+    match make(MFD_EXEC) {
+        Err(Errno::EINVAL) => make(0),
+        file => file,
+    }
+}
+
+/// Nobody ever changes what is in it, nor takes that back. fcntl(2) F_ADD_SEALS.
+pub fn seal(file: BorrowedFd) -> Result<(), Errno> {
+    const SEALS: i32 = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
+    // SAFETY: no pointers.
+    unsafe { call!(fcntl, file.number(), libc::F_ADD_SEALS, SEALS) }.map(drop)
+}
+
+/// Moves bytes of a file from where it is read next; `Ok(0)` at its end. sendfile(2).
+pub fn send_file(to: BorrowedFd, from: BorrowedFd) -> Result<usize, Errno> {
+    const AT_ONCE: usize = 1 << 20;
+    let no_offset = core::ptr::null::<u8>();
+    // SAFETY: without an offset nothing is read or written of our memory.
+    unsafe { call!(sendfile, to.number(), from.number(), no_offset, AT_ONCE) }
+}
+
 /// A pipe: (read end, write end), both close-on-exec. pipe2(2).
 pub fn pipe(flags: PipeFlags) -> Result<(OwnedFd, OwnedFd), Errno> {
     let mut ends = [-1i32; 2];

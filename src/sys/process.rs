@@ -300,6 +300,21 @@ pub fn execute<const A: usize, const E: usize>(
     }
 }
 
+/// The same of an open file, whatever its name: execveat(2), Linux 3.19.
+pub fn execute_file<const A: usize, const E: usize>(
+    program: BorrowedFd,
+    arguments: &Pointers<A>,
+    environment: &Pointers<E>,
+) -> Errno {
+    let (arguments, environment) = (arguments.pointers.as_ptr(), environment.pointers.as_ptr());
+    let (itself, flags) = (c"".as_ptr(), libc::AT_EMPTY_PATH);
+    // SAFETY: as in `execute`; the path is NUL-terminated, and `Pointers` is never without its null.
+    match unsafe { call!(execveat, program.number(), itself, arguments, environment, flags) } {
+        Ok(_) => Errno::EIO,
+        Err(errno) => errno,
+    }
+}
+
 /// execve(2) with the caller's own arguments from `first` on, and its environment
 /// or none. As [`execute`].
 pub fn execute_arguments(program: &CStr, args: Args, first: usize, environment: bool) -> Errno {

@@ -365,7 +365,7 @@ fn same(inits: &Inits, scene: &Scene) {
 #[test]
 fn options_and_their_mistakes_are_theirs() -> Result<()> {
     let Some(inits) = Inits::new()? else { return Ok(()) };
-    let cases: [(&str, &[&str]); 78] = [
+    let cases: [(&str, &[&str]); 81] = [
         ("tini", &[]),
         ("tini", &["-h"]),
         ("tini", &["-vh"]),
@@ -422,6 +422,8 @@ fn options_and_their_mistakes_are_theirs() -> Result<()> {
         ("dumb-init", &["--foo", "true"]),
         ("dumb-init", &["--single-child=x", "true"]),
         ("dumb-init", &["--si", "true"]),
+        ("dumb-init", &["--ver", "true"]),
+        ("dumb-init", &["--v=3", "true"]),
         ("dumb-init", &["-r"]),
         ("dumb-init", &["--rewrite"]),
         ("dumb-init", &["-r", "15", "true"]),
@@ -439,6 +441,7 @@ fn options_and_their_mistakes_are_theirs() -> Result<()> {
         ("catatonit", &["-V"]),
         ("catatonit", &["--version"]),
         ("catatonit", &["--vers"]),
+        ("catatonit", &["--=x", "true"]),
         ("catatonit", &["-x"]),
         ("catatonit", &["--foo", "true"]),
         ("catatonit", &["echo", "a", "-g", "b"]),
@@ -1097,6 +1100,14 @@ fn its_own_name_has_its_own_options() -> Result<()> {
     has(&state(&[])?, "leads group: true, session: false");
     has(&state(&[])?, "COLOUR=Ok(\"green\")");
     has(&state(&["--session"])?, "leads group: true, session: true");
+    has(&state(&["--single-child"])?, "leads group: false, session: false");
+    for signal in ["KILL", "SIGSTOP", "9", "CHLD", "SEGV", "TTIN"] {
+        let outcome = run(&["-r", &format!("{signal}:TERM"), "true"])?;
+        assert_eq!(outcome.status, 64, "{signal}");
+        assert!(outcome.err.contains(" never comes to be passed on\n"), "{signal}: {}", outcome.err);
+    }
+    let ambiguous = "option '--gr' is ambiguous; possibilities: '--group' '--grace'\n";
+    assert!(run(&["--gr", "true"])?.err.contains(ambiguous));
     has(&state(&["--env-clear"])?, "COLOUR=Err(NotPresent)");
     let other = state(&["--user", "1234:5678", "-n", "--rlimit", "nofile=100:200", "-l", "core=0"])?;
     has(&other, "Uid:\t1234\t1234\t1234\t1234");
@@ -1119,6 +1130,8 @@ fn its_own_name_has_its_own_options() -> Result<()> {
         &["-l", "files=1", "true"],
         &["-r", "TERM", "true"],
         &["-e", "256", "true"],
+        &["-cg", "true"],
+        &["-c", "--session", "true"],
     ] {
         let outcome = run(wrong)?;
         assert_eq!((outcome.status, outcome.out.as_str()), (64, ""), "{wrong:?}: {}", outcome.err);
@@ -1133,13 +1146,43 @@ fn its_own_name_has_its_own_options() -> Result<()> {
 #[test]
 fn its_own_name_rewrites_signals_by_name() -> Result<()> {
     let Some(inits) = Inits::new()? else { return Ok(()) };
-    let arguments = ["init", "-r", "TERM:QUIT", "--rewrite", "SIGHUP:0", PROBE, "signals"];
+    let arguments =
+        ["init", "-r", "TERM:QUIT", "--rewrite", "SIGHUP:0", "-r", "RTMIN+3:RTMIN+4", PROBE, "signals"];
     let mut running = scene("corm", &arguments).start(inits.ours())?;
     running.wait_for("ready")?;
     assert_eq!(running.arrives(libc::SIGTERM)?, ["3"]);
     assert_eq!(running.arrives(libc::SIGHUP)?, [""; 0]);
     assert_eq!(running.arrives(libc::SIGINT)?, ["2"]);
+    assert_eq!(running.arrives(37)?, ["38"]);
     running.kill()
+}
+
+/// `-c` of dumb-init: nobody but the program gets a signal, wherever it is.
+#[test]
+fn under_its_own_name_a_signal_goes_where_the_options_say() -> Result<()> {
+    let Some(inits) = Inits::new()? else { return Ok(()) };
+    let script = format!("trap '' USR1; {PROBE} signals & {PROBE} signals; true");
+    for (flags, reached) in [("-v", false), ("-c", false), ("-g", true), ("-S", true), ("-gS", true)] {
+        let arguments = ["init", flags, "sh", "-c", &script];
+        let mut running = scene("corm", &arguments).start(inits.ours())?;
+        running.wait_for("ready")?;
+        running.wait_for("ready")?;
+        running.send(libc::SIGUSR1)?;
+        until_idle(running.pid()?)?;
+        for pid in children(running.program()?)? {
+            kill(pid, MARKER)?;
+        }
+        let mut seen = Vec::new();
+        while seen.iter().filter(|line| *line == "64").count() < 2 {
+            seen.push(running.line()?);
+        }
+        for pid in children(running.program()?)? {
+            kill(pid, libc::SIGKILL)?;
+        }
+        running.kill()?;
+        assert_eq!(seen.contains(&"10".to_owned()), reached, "{flags}: {seen:?}");
+    }
+    Ok(())
 }
 
 /// TERM, wait, KILL the rest: as PID 1 and as a subreaper.

@@ -453,6 +453,50 @@ fn no_run_leaves_a_cgroup_behind() -> Result<()> {
     Ok(())
 }
 
+/// As in a container: a cgroup namespace, whose root is the cgroup of whoever began it.
+#[test]
+fn in_a_cgroup_namespace_a_run_stays_below_its_root() -> Result<()> {
+    let place = place!();
+    let script = r#"
+mount --make-rprivate /
+if ! test -e /sys/fs/cgroup/cgroup.controllers; then umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup; fi
+inner=/sys/fs/cgroup/corm-test-$$
+mkdir $inner || exit 77
+trap 'rmdir $inner' EXIT
+within() { (sh -c 'echo $PPID' >$inner/cgroup.procs; exec unshare -m -C sh -c "$@" 2>&1); }
+run() { echo "how=$1"; within "$1" "$CORM" run --root $ROOT --set 'namespaces.cgroup = "host"' -- \
+    /bin/busybox sed -n 's/^0::/path=/p' /proc/self/cgroup; }
+again='umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup'
+run "$again && exec \"\$0\" \"\$@\""
+run "$again && \"\$0\" \"\$@\"; true"
+# The whole machine's are still mounted, where what this calls "/" is another one.
+run 'exec "$0" "$@"'
+find $inner -mindepth 1 -type d
+"#;
+    let mut view = Command::new("unshare");
+    view.args(["-m", "sh", "-c", script]).env("CORM", place.corm()).env("ROOT", place.root());
+    let seen = finish(view.stdin(Stdio::null()))?;
+    if seen.status == 77 {
+        eprintln!("SKIPPED: this host has no cgroup v2: {}", seen.err);
+        return Ok(());
+    }
+    // What the kernel says of the workload's cgroup, from the namespace's root: nobody is outside.
+    let [alone, shared, elsewhere] = seen.out.split("how=").skip(1).collect::<Vec<_>>()[..] else {
+        panic!("{}{}", seen.out, seen.err)
+    };
+    for inside in [alone, shared] {
+        assert!(inside.contains("\npath=/corm.run."), "{}", seen.out);
+    }
+    assert!(!alone.contains("other processes"), "{alone}");
+    assert!(shared.contains("other processes are in its cgroup"), "{shared}");
+    assert!(
+        elsewhere.contains("no pids limit: this process's cgroup is not below /sys/fs/cgroup"),
+        "{elsewhere}"
+    );
+    assert!(elsewhere.ends_with("\npath=/\n"), "{elsewhere}");
+    Ok(())
+}
+
 #[test]
 fn volumes_and_memory_are_mounted_as_the_options_say() -> Result<()> {
     let place = place!();

@@ -6,7 +6,7 @@
 
 use super::Wanted;
 use super::program::{Leaf, Place, Program};
-use crate::config;
+use crate::config::{self, Base};
 use heapless::Vec;
 
 pub(super) struct Filter {
@@ -77,7 +77,7 @@ const PRCTL: &[(u32, u32)] = &[
 impl Filter {
     /// Whether it does not apply: the call is the config's own word, or goes with a capability.
     pub fn is_lifted(&self, wanted: &Wanted, slot: u16) -> bool {
-        !wanted.base.is_filtered()
+        matches!(wanted.base, Base::All | Base::Off)
             || wanted.allow.contains(slot)
             || self.lifted_by.is_some_and(|capability| config::has(wanted.capabilities, capability))
     }

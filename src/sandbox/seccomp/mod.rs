@@ -25,6 +25,7 @@ pub use program::Program;
 
 use crate::config::calls::{Calls, LAST, Machine, NATIVE, PRIVATE, PRIVATE_CALLS, SLOTS};
 use crate::config::{self, Base, Config, List, Refusal, Seccomp, Str, Workload};
+use crate::text;
 use filters::FILTERS;
 use heapless::Vec;
 use program::{Leaf, Place};
@@ -54,7 +55,14 @@ struct Wanted {
     deny: Calls,
     refusal: Refusal,
     capabilities: u64,
+    /// Process 1 is corm's init, behind the same filter: or its program would find
+    /// a process of its own user there that may do more.
+    init: bool,
 }
+
+/// What that takes, to start, to pass signals on, to reap and to end.
+const OF_INIT: &[u8] = b"execveat execve rt_sigprocmask rt_sigaction rt_sigtimedwait rt_sigtimedwait_time64 \
+    getpid getpgid setpgid openat ioctl clone chdir close close_range madvise wait4 kill write exit_group";
 
 /// The filter of a workload on this machine. False if the program does not fit,
 /// which it does whatever the config says.
@@ -65,8 +73,14 @@ pub fn compile(config: &Config, workload: &Workload, program: &mut Program) -> b
 
 fn wanted(config: &Config, workload: &Workload, machine: &Machine) -> Wanted {
     let Seccomp { base, allow, deny, refusal } = workload.seccomp;
-    let mut wanted =
-        Wanted { base, allow: Calls::NONE, deny: Calls::NONE, refusal, capabilities: workload.capabilities };
+    let mut wanted = Wanted {
+        base,
+        allow: Calls::NONE,
+        deny: Calls::NONE,
+        refusal,
+        capabilities: workload.capabilities,
+        init: workload.init,
+    };
     let allowed = gather(config, allow, machine, &mut wanted.allow);
     let denied = gather(config, deny, machine, &mut wanted.deny);
     wanted.base = base.max(allowed);
@@ -171,6 +185,10 @@ fn allowed(machine: &Machine, wanted: &Wanted) -> Calls {
         if wanted.base.is_filtered() && config::has(wanted.capabilities, *capability) {
             calls.insert(*slot);
         }
+    }
+    // Not as if the config had named them: their arguments are looked at.
+    for name in text::words(if wanted.init { OF_INIT } else { b"" }, b' ') {
+        calls.insert(machine.find(name).unwrap_or(u16::MAX));
     }
     calls.change(&wanted.allow, true);
     calls.change(&wanted.deny, false);

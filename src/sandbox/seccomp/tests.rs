@@ -61,7 +61,14 @@ fn answer(machine: &Machine, program: &[u64], number: u32, arguments: &[u64]) ->
 }
 
 fn based_on(base: Base) -> Wanted {
-    Wanted { base, allow: Calls::NONE, deny: Calls::NONE, refusal: Refusal::Errno, capabilities: 0 }
+    Wanted {
+        base,
+        allow: Calls::NONE,
+        deny: Calls::NONE,
+        refusal: Refusal::Errno,
+        capabilities: 0,
+        init: false,
+    }
 }
 
 /// The number of a call on a machine.

@@ -1,0 +1,13 @@
+//! Everything that is seen by booting a machine, in one program: two machines run at a time, and
+//! a long test has short ones beside it.
+
+mod control;
+mod demo;
+mod end;
+mod failures;
+mod inside;
+mod lifecycle;
+mod limits;
+mod machine;
+mod storage;
+mod walls;
