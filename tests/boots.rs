@@ -1,6 +1,7 @@
 //! Everything that is seen by booting a machine, in one program: two machines run at a time, and
 //! a long test has short ones beside it.
 
+mod bombs;
 mod control;
 mod demo;
 mod end;

@@ -108,6 +108,7 @@ impl Init {
             return;
         }
         stream.set_paused(true);
+        let tell = stream.tell();
         if let Some(pipe) = stream.pipe() {
             // It fails only for a descriptor that is not watched, which is what is wanted.
             let _ = event::remove(epoll, pipe);
@@ -116,6 +117,14 @@ impl Init {
             self.state.resume = clock::now().saturating_add(Budget::PAUSE);
         }
         self.state.paused = self.state.paused.saturating_add(1);
+        if tell {
+            warn!(
+                self.name(id),
+                ": writes more than ",
+                Budget::PER_SECOND,
+                " lines a second, and has to wait"
+            );
+        }
     }
 
     /// Listens again to those that had used up their budget.

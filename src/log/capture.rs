@@ -23,6 +23,8 @@ pub struct Stream {
     begun: usize,
     /// Not watched until the budget is back.
     paused: bool,
+    /// It has been, and that was told.
+    told: bool,
 }
 
 /// Where a workload's lines go.
@@ -61,11 +63,12 @@ pub enum Pumped {
 }
 
 impl Stream {
-    pub const CLOSED: Stream = Stream { pipe: None, begun: 0, paused: false };
+    pub const CLOSED: Stream = Stream { pipe: None, begun: 0, paused: false, told: false };
 
     /// Takes a pipe's non-blocking read end. An earlier one has been [closed](Self::close).
     pub fn open(&mut self, pipe: OwnedFd) {
         self.pipe = Some(pipe);
+        self.told = false;
     }
 
     pub fn pipe(&self) -> Option<BorrowedFd<'_>> {
@@ -78,6 +81,11 @@ impl Stream {
 
     pub fn set_paused(&mut self, paused: bool) {
         self.paused = paused;
+    }
+
+    /// Whether this is the first time since it was opened that this is asked.
+    pub fn tell(&mut self) -> bool {
+        !core::mem::replace(&mut self.told, true)
     }
 
     /// Reads once and passes the lines on.
@@ -168,7 +176,7 @@ impl Budget {
     const MOST: i32 = 1000;
     /// ...and then what a person could still skim, and a kernel log of 256 KiB
     /// keeps for several seconds.
-    const PER_SECOND: u64 = 500;
+    pub const PER_SECOND: u64 = 500;
     /// How long a workload that is out of budget is left alone.
     pub const PAUSE: u64 = 100;
 

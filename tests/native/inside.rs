@@ -1,18 +1,7 @@
 //! A program inside of sandboxes tries to get out of them, and says what it sees.
 //!
-//! The mistakes that other sandboxes made, and where each is tried:
-//!
-//! | what | tried by |
-//! |---|---|
-//! | CVE-2019-5736: the machine's binary rewritten | `write-own-program`, `write-program`; by `overlay` it is written |
-//! | CVE-2024-21626, 2016-8649, 2016-9962, 2015-3627: descriptors of the machine | descriptor 7 is open in who starts it: `leaked-descriptor`, `out-of-descriptor`, `ptrace-1`, and below |
-//! | CVE-2021-30465, 2019-18837, 2015-1335, 2025-54867, 2026-41579, 2026-47766: symlinks at mount targets | `a_symlink_leads_neither_a_root_nor_a_volume_anywhere` in run.rs, `an_image_does_not_choose_where_...` in storage.rs |
-//! | CVE-2019-16884, 2019-19921, 2023-27561, 2025-52881, 2025-31133: /proc and masks | `keys`, `kcore`, `core-pattern`, `sysrq`; by `unmasked` they are seen; and below |
-//! | CVE-2022-29162, 2022-27650, 2025-27612: inheritable capabilities | CapInh of each variant |
-//! | CVE-2023-25809: the machine's cgroups written | `cgroup-write`, `cgroup-limit` |
-//! | CVE-2017-5226, 2016-10124, 2019-10063: TIOCSTI | `terminal`, `tiocsti`, `tiocsti-64`; by `calls` they reach the kernel |
-//! | CVE-2016-3697, 2026-30892: users by name | below |
-//! | mounts, namespaces, other processes, devices, modules | the rest of the table |
+//! The mistakes that other sandboxes made, and where each is tried: docs/sandbox.md, "What others
+//! were broken by".
 
 use anyhow::{Context, Result};
 use corm_native_tests::{Place, Who, finish, install, unified};
