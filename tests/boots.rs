@@ -7,6 +7,7 @@ mod demo;
 mod end;
 mod failures;
 mod inside;
+mod inspect;
 mod lifecycle;
 mod limits;
 mod machine;

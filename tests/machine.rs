@@ -93,11 +93,15 @@ command = ["/bin/busybox", "echo", "I run"]
 restart = "never"
 "#;
     let config = config.to_owned() + &probe(&["loud"], "dmesg | grep ' corm: '");
-    let options = Options { append: "corm.mask=quiet corm.msak=loud".to_owned(), ..Options::default() };
+    let options = Options {
+        append: "corm.mask=quiet corm.mask=loud,quiet corm.msak=loud".to_owned(),
+        ..Options::default()
+    };
     let machine = boot_with(image(&config), &options)?;
     wait_for_all(&machine, &["loud: I run", "probe: the end"])?;
     // The kernel log has what a busy console did not get.
     assert_said(&machine.console(), "corm.msak");
+    assert_said(&machine.console(), "corm.mask=loud,quiet: the config has no such workload");
     let console = machine.console();
     assert_not_said(&console, "quiet: I should be masked");
     Ok(())

@@ -16,8 +16,9 @@ pub struct Kernel {
 impl Kernel {
     /// The board's kernel, downloaded if this is the first time.
     pub fn of(board: &Board) -> Result<Kernel> {
-        match std::env::var_os("KERNEL").filter(|path| !path.is_empty()) {
-            Some(image) => own(PathBuf::from(image)),
+        let set = |name| std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+        match chosen(set("KERNEL"), set("MODULES"))? {
+            Some(kernel) => Ok(kernel),
             None => debian(&board.kernel.package, board.arch),
         }
     }
@@ -28,11 +29,15 @@ impl Kernel {
     }
 }
 
-fn own(image: PathBuf) -> Result<Kernel> {
+/// One's own kernel, by `KERNEL=` and `MODULES=`.
+fn chosen(image: Option<PathBuf>, modules: Option<PathBuf>) -> Result<Option<Kernel>> {
+    let Some(image) = image else {
+        anyhow::ensure!(modules.is_none(), "MODULES is set and KERNEL is not: modules fit one kernel only");
+        return Ok(None);
+    };
     if !image.is_file() {
         bail!("KERNEL={}: there is no such file", image.display());
     }
-    let modules = std::env::var_os("MODULES").filter(|path| !path.is_empty()).map(PathBuf::from);
     if let Some(modules) = &modules
         && !modules.is_dir()
     {
@@ -45,7 +50,7 @@ fn own(image: PathBuf) -> Result<Kernel> {
     // QEMU's working directory is not ours.
     let absolute =
         |path: PathBuf| path.canonicalize().with_context(|| format!("could not resolve {}", path.display()));
-    Ok(Kernel { image: absolute(image)?, modules: modules.map(absolute).transpose()? })
+    Ok(Some(Kernel { image: absolute(image)?, modules: modules.map(absolute).transpose()? }))
 }
 
 fn debian(package: &str, arch: Arch) -> Result<Kernel> {
@@ -92,4 +97,24 @@ pub fn forget(board: &Board) -> Result<()> {
         }
     }
     apt::forget(board.arch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ones_own_kernel_is_taken_with_its_modules_and_modules_alone_are_not() {
+        let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let file = here.join("Cargo.toml");
+        let kernel = chosen(Some(file.clone()), Some(here.clone())).unwrap().unwrap();
+        assert_eq!((kernel.image, kernel.modules.is_some()), (file.canonicalize().unwrap(), true));
+        assert!(chosen(Some(file.clone()), None).unwrap().unwrap().modules.is_none());
+        assert!(chosen(None, None).unwrap().is_none());
+        for (image, modules) in
+            [(None, Some(here.clone())), (Some(here.join("no")), None), (Some(file), Some(here.join("no")))]
+        {
+            assert!(chosen(image.clone(), modules.clone()).is_err(), "{image:?} {modules:?}");
+        }
+    }
 }

@@ -125,41 +125,49 @@ fn write_limits(directory: BorrowedFd, config: &Config, workload: &Workload) -> 
 }
 
 /// The name of a disk in io.max, "8:0".
-type Disk = Text<{ limits::PATH }>;
+pub type Disk = Text<{ limits::PATH }>;
 
 /// `disk` is the one that settings for io.max are about.
 fn write(directory: BorrowedFd, config: &Config, setting: Setting, disk: &mut Disk) -> Result<(), Errno> {
-    let Setting { limit, value } = setting;
-    if !limit.is_of_cgroup() {
+    let mut line = Disk::new();
+    if !put_line(config, setting, disk, &mut line)? {
         return Ok(());
     }
-    let mut line = Text::<{ limits::PATH }>::new();
-    match limit {
-        Limit::Cpus | Limit::Mems => line.put(config.bytes(setting.text())),
-        Limit::Cpu => put!(line, value, " ", PERIOD),
-        Limit::IoDevice => {
-            *disk = whole_disk(config.c_str(setting.text()))?;
-            return Ok(());
-        }
-        Limit::IoRead => put!(line, disk.as_bytes(), " rbps=", OrMax(value)),
-        Limit::IoWrite => put!(line, disk.as_bytes(), " wbps=", OrMax(value)),
-        Limit::IoReadOperations => put!(line, disk.as_bytes(), " riops=", OrMax(value)),
-        Limit::IoWriteOperations => put!(line, disk.as_bytes(), " wiops=", OrMax(value)),
-        _ => put!(line, OrMax(value)),
-    }
     let mut file = Text::<{ limits::PATH }>::new();
-    file.put(limit.name());
+    file.put(setting.limit.name());
     let file = super::c_str(&mut file)?;
     match fs::write_file(directory, file, line.as_bytes()) {
         // Perhaps nobody has asked for its controller yet.
         Err(Errno::ENOENT) => {
-            if let Err(failure) = hand_on_for(limit.name()) {
+            if let Err(failure) = hand_on_for(setting.limit.name()) {
                 warn!(failure);
             }
             fs::write_file(directory, file, line.as_bytes())
         }
         written => written,
     }
+}
+
+/// What is written to a limit's file. False: nothing is.
+pub fn put_line(config: &Config, setting: Setting, disk: &mut Disk, line: &mut Disk) -> Result<bool, Errno> {
+    let Setting { limit, value } = setting;
+    if !limit.is_of_cgroup() {
+        return Ok(false);
+    }
+    match limit {
+        Limit::Cpus | Limit::Mems => line.put(config.bytes(setting.text())),
+        Limit::Cpu => put!(*line, value, " ", PERIOD),
+        Limit::IoDevice => {
+            *disk = whole_disk(config.c_str(setting.text()))?;
+            return Ok(false);
+        }
+        Limit::IoRead => put!(*line, disk.as_bytes(), " rbps=", OrMax(value)),
+        Limit::IoWrite => put!(*line, disk.as_bytes(), " wbps=", OrMax(value)),
+        Limit::IoReadOperations => put!(*line, disk.as_bytes(), " riops=", OrMax(value)),
+        Limit::IoWriteOperations => put!(*line, disk.as_bytes(), " wiops=", OrMax(value)),
+        _ => put!(*line, OrMax(value)),
+    }
+    Ok(true)
 }
 
 struct OrMax(u64);

@@ -22,7 +22,7 @@ pub use control::{
     is_within, kill, met_its_memory, oom_kills, open_events, peak, refused_forks, remove, step_back, usage,
     watch, watched,
 };
-pub use limit::{Problem, Written, enter, no_limits_was_told, open};
+pub use limit::{Disk, Problem, Written, enter, no_limits_was_told, open, put_line};
 
 use crate::config::{Config, WorkloadId};
 use crate::limits;

@@ -454,7 +454,7 @@ fn signal(text: &[u8]) -> Option<u64> {
 }
 
 /// Capabilities 0 to 40, as capabilities(7) has them without their CAP_.
-const CAPABILITIES: &[u8] = b"chown dac-override dac-read-search fowner fsetid kill setgid setuid setpcap \
+pub(crate) const CAPABILITIES: &[u8] = b"chown dac-override dac-read-search fowner fsetid kill setgid setuid setpcap \
     linux-immutable net-bind-service net-broadcast net-admin net-raw ipc-lock ipc-owner sys-module sys-rawio \
     sys-chroot sys-ptrace sys-pacct sys-admin sys-boot sys-nice sys-resource sys-time sys-tty-config mknod \
     lease audit-write audit-control setfcap mac-override mac-admin syslog wake-alarm block-suspend audit-read \

@@ -523,7 +523,12 @@ impl Reader<'_> {
         }
         while let Some(node) = child {
             if !self.check(element, node) {
-                return false;
+                // A machine is better off with the other modules than with none.
+                if form != Form::Modules {
+                    return false;
+                }
+                child = self.tree.next(node);
+                continue;
             }
             if form == Form::Command {
                 element = Form::Text;
@@ -561,18 +566,20 @@ impl Reader<'_> {
             if form == Form::Settings { (Form::Sysctl, Form::Setting) } else { (Form::Variable, Form::Text) };
         let mut child = self.tree.first(table);
         while let Some(entry) = child {
+            child = self.tree.next(entry);
             let token = self.tree.node(entry).key;
-            if !self.text(name, token) {
-                return false;
-            }
+            let fine = self.text(name, token);
             let key = Str::unpacked(self.value);
-            if !self.check(setting, entry) {
-                return false;
+            if !(fine && self.check(setting, entry)) {
+                // A machine is better off with its other settings than with none.
+                if form != Form::Settings {
+                    return false;
+                }
+                continue;
             }
             if self.config.pairs.push(Pair { key, value: Str::unpacked(self.value) }).is_err() {
                 return self.too_many(token, Wrong::Pairs, limits::PAIRS);
             }
-            child = self.tree.next(entry);
         }
         self.list(start, self.config.pairs.len())
     }

@@ -1,6 +1,6 @@
 //! The table of commands, and what is made of it.
 
-use super::{Streams, Words, check, exec, exit, logs, notify, power, run, version, workloads};
+use super::{Streams, Words, check, exec, exit, inspect, logs, notify, power, run, version, workloads};
 use crate::pack::Packed;
 use crate::text::{Left, Sink};
 use crate::{packed, put};
@@ -144,6 +144,20 @@ pub(super) const COMMANDS: &[Command] = &[
             126 if it or its walls could not be had.\n"
         ),
         run: exec::run,
+    },
+    Command {
+        name: "inspect",
+        arguments: packed!(" [--json] NAME"),
+        options: "--json",
+        summary: packed!("show a workload as the kernel has it, next to its config"),
+        more: packed!(
+            "Its namespaces, ids, rights, limits with what it uses of them, and mounts. What differs\n\
+            from the config is marked with a `!`.\n\n\
+            --json  for programs\n\n\
+            Exit status: 0 if all is as the config asks for, 65 if not; 1 if it is not running,\n\
+            66 if there is no such workload, 77 if you may not, 69 if corm is not there.\n"
+        ),
+        run: inspect::run,
     },
     Command {
         name: "stats",

@@ -64,7 +64,7 @@ pub(super) fn run(this: &Command, words: Words, streams: &mut Streams) -> u8 {
     run::enter(config, id, &join, given.has(TERMINAL))
 }
 
-fn not_running(name: &[u8]) -> Failure<'_> {
+pub(super) fn not_running(name: &[u8]) -> Failure<'_> {
     Failure::Refused { refusal: Refusal::NotRunning, rest: b"", name }
 }
 

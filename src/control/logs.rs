@@ -302,7 +302,7 @@ fn date(days: u64) -> (u64, u64, u64) {
 }
 
 /// A string of JSON. Bytes that are no UTF-8 are told as the character of that number.
-struct Json<'a>(&'a [u8]);
+pub(super) struct Json<'a>(pub &'a [u8]);
 
 impl Show for Json<'_> {
     fn show(&self, out: &mut dyn Sink) {

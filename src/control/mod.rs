@@ -9,6 +9,7 @@ mod check;
 mod client;
 mod commands;
 mod exec;
+mod inspect;
 mod logs;
 mod notify;
 mod power;

@@ -9,7 +9,7 @@
 //! PID 1 of a machine must never return from here and never exit: the kernel
 //! would panic.
 
-mod mount_table;
+pub(crate) mod mount_table;
 mod strays;
 mod unmount;
 

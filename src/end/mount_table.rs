@@ -13,6 +13,8 @@ pub struct Entry<'a> {
     pub target: &'a [u8],
     pub kind: &'a [u8],
     pub source: &'a [u8],
+    /// Of the mount, not of the filesystem: `rw,nosuid,relatime`.
+    pub options: &'a [u8],
     /// Mounted or remounted read-only.
     pub read_only: bool,
 }
@@ -73,7 +75,7 @@ fn parse(line: &[u8]) -> Option<Entry<'_>> {
     let (kind, source, filesystem_options) = (field()?, field()?, field()?);
     let read_only = |options| word_index(options, b',', b"ro").is_some();
     let read_only = read_only(options) || read_only(filesystem_options);
-    target.starts_with(b"/").then_some(Entry { target, kind, source, read_only })
+    target.starts_with(b"/").then_some(Entry { target, kind, source, options, read_only })
 }
 
 /// Filesystems with nothing to lose.
@@ -161,7 +163,11 @@ mod tests {
     #[test]
     fn optional_fields_are_skipped() {
         let proc = entries(TABLE).nth(2).unwrap();
-        assert_eq!(proc, Entry { target: b"/proc", kind: b"proc", source: b"proc", read_only: false });
+        let options = b"rw,nosuid,nodev,noexec,relatime";
+        assert_eq!(
+            proc,
+            Entry { target: b"/proc", kind: b"proc", source: b"proc", options, read_only: false }
+        );
     }
 
     #[test]

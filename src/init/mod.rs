@@ -100,6 +100,11 @@ impl Init {
                 info!(name, ": masked by the kernel command line");
             }
         }
+        for masked in self.found.command_line.masked() {
+            if !self.config.ids().any(|id| self.name(id) == masked) {
+                warn!("kernel command line: corm.mask=", masked, ": the config has no such workload");
+            }
+        }
         if self.found.command_line.rescue {
             self.step(Event::Rescue);
         }

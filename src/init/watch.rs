@@ -10,7 +10,7 @@ use super::Init;
 use super::state::Source;
 use crate::config::{Limit, WorkloadId};
 use crate::sys::event::{self, Interest};
-use crate::sys::{OwnedFd, clock};
+use crate::sys::{Errno, OwnedFd, clock};
 use crate::{cgroup, warn};
 use core::num::NonZeroU32;
 
@@ -49,6 +49,8 @@ impl Init {
                         watch.file = Some(file);
                     }
                 }
+                // A kernel that cannot count processes: that was said, or failed the start.
+                Err(Errno::ENOENT) if cgroup::watched(index) == Limit::Pids => {}
                 Err(errno) => {
                     let what = cgroup::watched(index).name();
                     warn!(self.name(id), ": cannot watch its ", what, ": ", errno);

@@ -271,15 +271,34 @@ fn write_record(console: BorrowedFd, time: &(Right<u64>, Zeros), source: &[u8], 
 }
 
 /// Bytes with control characters spelled out (`\x1b`), so that no workload
-/// plays tricks on the console's terminal; the kernel log does the same.
+/// plays tricks on the console's terminal; the kernel log does the same. Those above
+/// 0x7f (0x9b is an escape and a `[`) are that as UTF-8 and alone, but not as a part
+/// of another character.
 pub(crate) struct Printable<'a>(pub &'a [u8]);
 
 impl Show for Printable<'_> {
     fn show(&self, out: &mut dyn Sink) {
-        for byte in self.0 {
-            match byte {
-                b'\t' | b' '..=b'~' | 0x80.. => out.put(core::slice::from_ref(byte)),
-                _ => crate::put!(*out, "\\x", Hex(u64::from(*byte), 2)),
+        // Bytes that the character which has begun still takes.
+        let mut more = 0u32;
+        for (byte, next) in self.0.iter().zip(self.0.iter().skip(1).chain([&0])) {
+            let goes_on = |byte: u8| byte >> 6 == 2;
+            let shown = match byte {
+                b'\t' | b' '..=b'~' | 0xa0..=0xbf => true,
+                0x80..=0x9f => more > 0,
+                // 0xc2 begins the characters up to 0xbf, of which the first are those.
+                0xc2 => *next >= 0xa0,
+                0xc3.. => goes_on(*next),
+                _ => false,
+            };
+            more = match byte {
+                0xc3..=0xf7 if shown => byte.leading_ones() - 1,
+                _ if goes_on(*byte) => more.saturating_sub(1),
+                _ => 0,
+            };
+            if shown {
+                out.put(core::slice::from_ref(byte));
+            } else {
+                crate::put!(*out, "\\x", Hex(u64::from(*byte), 2));
             }
         }
     }
@@ -303,5 +322,26 @@ mod tests {
         let mut out = Text::<64>::new();
         Printable(b"a\x1b[2J\tb\x7f").show(&mut out);
         assert_eq!(out.as_str(), "a\\x1b[2J\tb\\x7f");
+    }
+
+    #[test]
+    fn so_are_those_above_ascii_and_other_characters_are_left_alone() {
+        let shown = |bytes: &[u8]| {
+            let mut out = Text::<128>::new();
+            Printable(bytes).show(&mut out);
+            out.as_bytes().to_vec()
+        };
+        for fine in ["grün\u{a0}–", "Ā\u{db}\u{2005}\u{1f6d1}", "日本語", "\u{ff}\u{100}"] {
+            assert_eq!(shown(fine.as_bytes()), fine.as_bytes());
+        }
+        for number in 0x80..0xa0 {
+            let control = char::from(number).to_string();
+            assert_eq!(shown(control.as_bytes()), format!("\\xc2\\x{number:02x}").into_bytes());
+            assert_eq!(shown(&[number, b'm']), format!("\\x{number:02x}m").into_bytes());
+        }
+        // Bytes that are no character's are no way to have one pass.
+        for text in [b"\xc3\xc2\x9b", b"\x80\x80\x9b", b"\xe0a\x9b", b"\xc3\xa9\x9b", b"\xff\x9b\x9b"] {
+            assert!(shown(text).ends_with(b"\\x9b"), "{text:x?}");
+        }
     }
 }

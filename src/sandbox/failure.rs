@@ -301,7 +301,7 @@ pub(super) fn decode(report: &[u8; REPORT]) -> Option<Failure> {
 }
 
 /// A workload's program; empty if it has none.
-pub(super) fn command<'c>(config: &'c Config, workload: &Workload) -> &'c CStr {
+pub fn command<'c>(config: &'c Config, workload: &Workload) -> &'c CStr {
     config.words(workload.command).first().map_or(c"", |program| config.c_str(*program))
 }
 

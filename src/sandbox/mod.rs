@@ -33,12 +33,12 @@ mod spawn;
 #[cfg(test)]
 mod tests;
 mod trees;
-mod views;
+pub mod views;
 
 pub use dev::{DevFailure, prepare_dev};
 pub use enter::Enter;
 pub use environment::notify_path;
-pub use failure::{Failure, Shown, What, is_transient};
+pub use failure::{Failure, Shown, What, command, is_transient};
 pub use image::image_kind;
 pub use rescue::spawn_rescue;
 pub use spawn::{ChildStdio, Conditions, Home, Launched, PlanSpace, Reported, read_report, spawn};

@@ -58,7 +58,7 @@ pub fn make_proc(workload: &Workload) -> Result<OwnedFd, Errno> {
 }
 
 /// Uid 0 needs no capability to write what the kernel keeps all over /proc, such as dynamic_debug.
-fn is_read_only(workload: &Workload) -> bool {
+pub fn is_read_only(workload: &Workload) -> bool {
     !workload.unmasked && plan::ids(workload).is_some_and(|(uid, _)| uid == 0)
 }
 
@@ -90,6 +90,22 @@ pub fn proc(start: &Start) -> Result<(), Errno> {
         }
     }
     Ok(())
+}
+
+/// Calls `each` for all that is covered, where this kernel has it: the directory, the name in it,
+/// and whether nothing is to be seen there, or it is only not to be written to.
+pub fn each_cover(workload: &Workload, each: &mut dyn FnMut(&str, &CStr, bool)) {
+    if workload.unmasked {
+        return;
+    }
+    for (below, masks) in [("/proc/", &PROC_MASKS[..]), ("/sys/", &SYS_MASKS)] {
+        for Mask::File(name) | Mask::Directory(name) in masks {
+            each(below, name, true);
+        }
+    }
+    for name in PROC_READ_ONLY.iter().filter(|_| !is_read_only(workload)) {
+        each("/proc/", name, false);
+    }
 }
 
 /// A /sys of the network namespace that this process is in.

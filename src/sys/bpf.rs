@@ -79,3 +79,33 @@ pub fn attach(kind: Kind, program: BorrowedFd, cgroup: BorrowedFd) -> Result<(),
     // SAFETY: `attributes` is readable for the size given, and has no pointers.
     unsafe { call!(bpf, PROG_ATTACH, ptr::from_ref(&attributes), size_of::<Attach>()) }.map(drop)
 }
+
+/// bpf(2) BPF_PROG_QUERY, Linux 4.15: how many programs of that kind are attached to `cgroup`.
+///
+/// EINVAL, ENOSYS: this kernel has none. EPERM: not the machine's root.
+pub fn attached(kind: Kind, cgroup: BorrowedFd) -> Result<u32, Errno> {
+    #[repr(C)]
+    struct Query {
+        target: i32,
+        attach: u32,
+        flags: u32,
+        attach_flags: u32,
+        programs: u64,
+        count: u32,
+        unused: u32,
+    }
+    const PROG_QUERY: u32 = 16;
+    let mut attributes = Query {
+        target: cgroup.number(),
+        attach: kind.attach,
+        flags: 0,
+        attach_flags: 0,
+        programs: 0,
+        count: 0,
+        unused: 0,
+    };
+    // SAFETY: `attributes` is readable and writable for the size given; it has no room for programs,
+    // of which only the count is then written.
+    unsafe { call!(bpf, PROG_QUERY, ptr::from_mut(&mut attributes), size_of::<Query>()) }?;
+    Ok(attributes.count)
+}

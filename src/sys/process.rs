@@ -245,6 +245,13 @@ pub fn set_io_priority(pid: u32, priority: u32) -> Result<(), Errno> {
     unsafe { call!(ioprio_set, IOPRIO_WHO_PROCESS, pid, priority) }.map(drop)
 }
 
+/// ioprio_get(2) of a process, as [`set_io_priority`] takes it. ESRCH: there is no such process.
+pub fn io_priority(pid: u32) -> Result<u32, Errno> {
+    const IOPRIO_WHO_PROCESS: u32 = 1;
+    // SAFETY: no pointers.
+    unsafe { call!(ioprio_get, IOPRIO_WHO_PROCESS, pid) }.map(|priority| priority as u32)
+}
+
 /// sched_setscheduler(2) of a process: SCHED_*, and a priority for the real-time ones.
 /// EPERM also: its cgroup has no real-time budget (CONFIG_RT_GROUP_SCHED).
 pub fn set_scheduler(pid: u32, policy: u32, priority: u32) -> Result<(), Errno> {

@@ -213,6 +213,24 @@ fn files_that_do_not_fit_leave_no_trace() {
 
 /// Tables in statics must be all zeros, or they take their size in the binary.
 #[test]
+fn a_wrong_module_or_setting_of_the_machine_costs_no_other_one() {
+    let read = read_text(
+        "[system]\nmodules = [\"one\", \"../two\", 3, \"four\"]\n\
+         sysctl = { \"a.b\" = 1, \"c..d\" = 2, \"e.f\" = true, \"g.h\" = \"4\" }\n\
+         [workload.w]\ncommand = [\"/w\"]\nenv = { A = \"1\", B = 2 }\n",
+    );
+    let (config, system) = (&read.config, &read.config.system);
+    let modules: Vec<_> = config.words(system.modules).iter().map(|word| config.bytes(*word)).collect();
+    assert_eq!(modules, [b"one".as_slice(), b"four"]);
+    let pairs = config.pairs(system.sysctl).iter();
+    let settings: Vec<_> = pairs.map(|pair| (config.bytes(pair.key), config.bytes(pair.value))).collect();
+    assert_eq!(settings, [(b"a.b".as_slice(), b"1".as_slice()), (b"g.h", b"4")]);
+    assert_eq!(read.problems.len(), 5, "{}", read.problems.concat());
+    // A workload is all or nothing.
+    assert!(config.ids().next().is_none());
+}
+
+#[test]
 fn empty_tables_are_all_zeros() {
     fn zeros<T>(value: &T) -> bool {
         let start: *const u8 = core::ptr::from_ref(value).cast();
