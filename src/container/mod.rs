@@ -25,7 +25,7 @@ pub use persona::Kind;
 
 use crate::sys::children::{self, Ended, Stopped};
 use crate::sys::fs::{self, Open};
-use crate::sys::{Args, BorrowedFd, clock, event, fd, io, pages, power, process, time, tty};
+use crate::sys::{Args, BorrowedFd, Errno, clock, event, fd, io, pages, power, process, time, tty};
 use say::Level;
 use terminal::Terminal;
 
@@ -270,9 +270,13 @@ impl Init {
         let Some(sent) = self.translate(signal) else { return };
         let group = self.has(b'g') || self.place() == Place::Session;
         let kill = if group { children::kill_group } else { children::kill };
-        if kill(self.child, sent).is_err() {
-            // ESRCH: it is dead. EPERM: it has become somebody else, and that is its right.
-            self.say(Level::Warn, "Child was dead when forwarding signal", 0, 0);
+        if let Err(errno) = kill(self.child, sent) {
+            // EPERM: it has become somebody else, and that is its right.
+            let text = match errno {
+                Errno::ESRCH => "Child was dead when forwarding signal",
+                _ => "Unexpected error when forwarding signal: '\x05'",
+            };
+            self.say(Level::Warn, text, errno.raw().into(), 0);
         }
         if signal == TERM && self.deadline.is_none() {
             self.set_deadline();

@@ -5,6 +5,9 @@
 //! and need no machine. Where corm is
 //! better on purpose (`docs/container.md`), it stands alone and is told what to do.
 
+#[path = "container/further.rs"]
+mod further;
+
 use anyhow::{Context, Result, ensure};
 use corm_qemu::{Arch, device, inits};
 use std::fmt::Write as _;
@@ -12,7 +15,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -28,7 +31,7 @@ const MARKER: i32 = 64;
 type Variables<'a> = &'a [(&'a str, &'a str)];
 
 struct Inits {
-    debian: PathBuf,
+    theirs: tempfile::TempDir,
     ours: tempfile::TempDir,
 }
 
@@ -44,12 +47,16 @@ impl Inits {
         for name in NAMES.into_iter().chain(["tini-static", "docker-init", "corm"]) {
             std::os::unix::fs::symlink(&corm, ours.path().join(name))?;
         }
-        Ok(Some(Inits { debian: inits::directory(arch)?, ours }))
+        Ok(Some(Inits { theirs: further::named(&inits::directory(arch)?)?, ours }))
     }
 
     /// Debian's, and ours.
     fn both(&self) -> [&Path; 2] {
-        [&self.debian, self.ours.path()]
+        [self.theirs(), self.ours()]
+    }
+
+    fn theirs(&self) -> &Path {
+        self.theirs.path()
     }
 
     fn ours(&self) -> &Path {
@@ -70,6 +77,12 @@ struct Scene<'a> {
     odd_signals: bool,
     /// With an open descriptor 9.
     descriptor: bool,
+    /// Without $PATH.
+    no_path: bool,
+    /// Where it starts, instead of /tmp.
+    directory: Option<&'a Path>,
+    /// As this user, without groups.
+    user: Option<u32>,
 }
 
 fn scene<'a>(name: &'a str, arguments: &[&'a str]) -> Scene<'a> {
@@ -91,8 +104,17 @@ impl Scene<'_> {
             command.arg0(self.name);
             command
         };
-        command.args(&self.arguments).env_clear().env("PATH", "/usr/bin:/bin");
-        command.envs(self.environment.iter().copied()).current_dir("/tmp").stdin(Stdio::piped());
+        command.args(&self.arguments).env_clear();
+        if !self.no_path {
+            command.env("PATH", "/usr/bin:/bin");
+        }
+        command
+            .envs(self.environment.iter().copied())
+            .current_dir(self.directory.unwrap_or(Path::new("/tmp")))
+            .stdin(Stdio::piped());
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
         if self.odd_signals {
             // SAFETY: system calls only.
             unsafe { command.pre_exec(odd_signals) };
@@ -559,7 +581,7 @@ fn the_child_finds_the_same() -> Result<()> {
             // They hang for ever.
             let theirs_hang = odd_signals && name != "dumb-init";
             let theirs = if theirs_hang {
-                let mut running = scene.start(&inits.debian)?;
+                let mut running = scene.start(inits.theirs())?;
                 let mut out = String::new();
                 while !out.contains("core: ") {
                     writeln!(out, "{}", running.line()?)?;
@@ -567,7 +589,7 @@ fn the_child_finds_the_same() -> Result<()> {
                 running.kill()?;
                 Outcome { status: 0, out, err: String::new() }
             } else {
-                scene.outcome(&inits.debian)?
+                scene.outcome(inits.theirs())?
             };
             let mut ours = scene.outcome(inits.ours())?;
             if odd_signals && name == "dumb-init" {
@@ -942,7 +964,7 @@ fn the_parents_death_is_a_signal() -> Result<()> {
     let cases = [("tini", vec!["-s", "-p", "SIGUSR1", "--"]), ("corm", vec!["init", "-p", "USR1", "--"])];
     for (name, flags) in cases {
         for directory in inits.both() {
-            if name == "corm" && directory == inits.debian {
+            if name == "corm" && directory == inits.theirs() {
                 continue;
             }
             let init = directory.join(name);

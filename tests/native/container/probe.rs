@@ -21,6 +21,7 @@ fn main() {
             "regroup" => regroup(),
             "leave" => leave(),
             "wait" => wait(),
+            "become" => become_root(),
             "terminal" => want_terminal(),
             "shares" => say(&format!("foreground {}", foreground())),
             word => say(word),
@@ -71,6 +72,12 @@ fn foreground() -> String {
         // SAFETY: no pointers.
         group => (group == unsafe { libc::getpgrp() }).to_string(),
     }
+}
+
+/// For good, which a set-uid program may.
+fn become_root() {
+    // SAFETY: no pointers.
+    assert_eq!(unsafe { libc::setresuid(0, 0, 0) }, 0, "not set-uid root");
 }
 
 /// Stops in the background, until we are in the foreground.
