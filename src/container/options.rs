@@ -296,7 +296,7 @@ impl Init {
         let from = u8::try_from(from).ok().filter(|from| (1..=last).contains(from))?;
         let never = bit(KILL) | bit(STOP) | bit(CHLD) | self.kind.own_signals();
         if self.kind == Kind::Corm && (never & bit(from) != 0 || self.kind.drops(from)) {
-            let text = "-r \x06: SIG\x04 never comes to be passed on";
+            let text = "-r \x06: \x04 never comes to be passed on";
             self.say(Level::Fatal, text, from.into(), 0);
             process::exit(self.kind.misused());
         }
