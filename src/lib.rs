@@ -33,6 +33,7 @@ pub mod cgroup;
 pub mod config;
 pub mod container;
 pub mod control;
+pub mod disk;
 pub mod end;
 pub mod init;
 pub mod limits;

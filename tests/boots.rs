@@ -4,6 +4,7 @@
 mod bombs;
 mod control;
 mod demo;
+mod disks;
 mod end;
 mod failures;
 mod inside;

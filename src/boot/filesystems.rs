@@ -7,12 +7,12 @@
 
 use super::late::Patience;
 use super::modules::Modules;
-use crate::config::{Config, Mount};
+use crate::config::{Config, Mount, named_source};
 use crate::sys::fs::{self, Follow};
 use crate::sys::mount::{self, Flags};
 use crate::sys::{BorrowedFd, Errno};
 use crate::text::{self, Show, Sink, Text};
-use crate::{error, limits, put};
+use crate::{disk, error, limits, put, warn};
 use core::ffi::CStr;
 
 const CWD: BorrowedFd = BorrowedFd::CWD;
@@ -76,14 +76,48 @@ fn mount_one(config: &Config, mount: &Mount, patience: &mut Patience) -> Result<
     for word in config.words(mount.options) {
         options.add(config.bytes(*word)).map_err(|TooLong| Failure::TooLong)?;
     }
-    if source.to_bytes().starts_with(b"/dev/")
-        && !patience.wait_for(&mut || fs::stat(CWD, source, Follow::Yes).is_ok())
-    {
+    let mut device = disk::Path::new();
+    if !wait_for_device(source, &mut device, patience) {
         return Err(Failure::NoDevice);
     }
+    let source = device.as_c_str().ok_or(Failure::NoDevice)?;
     make_directories(target).map_err(Failure::Directory)?;
     let kind = config.c_str(mount.kind);
     options.mount(source, target, kind).map_err(Failure::Mount)
+}
+
+/// Waits for a device, and says what its path is. What is no device is there as it is.
+pub(super) fn wait_for_device(source: &CStr, path: &mut disk::Path, patience: &mut Patience) -> bool {
+    path.clear();
+    let bytes = source.to_bytes();
+    if named_source(bytes).is_none() {
+        path.put(bytes);
+        return !bytes.starts_with(b"/dev/")
+            || patience.wait_for(&mut || fs::stat(CWD, source, Follow::Yes).is_ok());
+    }
+    let mut count = 0;
+    patience.wait_for(&mut || {
+        count = disk::find(source, path);
+        count > 0
+    });
+    if count > 1 {
+        warn!(source, ": ", count, " devices have this name; ", path.as_bytes(), " is taken");
+    }
+    count > 0
+}
+
+/// Loads a filesystem, and what it asks modprobe(8) for, which an appliance does not have.
+pub(super) fn load_module(kind: &CStr) {
+    let companions: &[u8] = match kind.to_bytes() {
+        b"vfat" => b"nls_cp437 nls_ascii nls_iso8859-1 nls_utf8",
+        b"f2fs" => b"crc32_generic",
+        b"squashfs" => b"",
+        // btrfs, erofs, ext4, xfs. What does not need it has one module too many.
+        _ => b"crc32c_generic",
+    };
+    if let Some(modules) = Modules::open(true) {
+        modules.load(false, &mut text::words(companions, b' ').chain([kind.to_bytes()]));
+    }
 }
 
 /// What the option words of an fstab come to.
@@ -146,8 +180,7 @@ impl Options {
         let result = match result {
             // The kernel does not know the filesystem: perhaps a module does.
             Err(Errno::ENODEV) if !flags.has(Flags::BIND) => {
-                let Some(modules) = Modules::open(true) else { return result };
-                modules.load(false, &mut [kind.to_bytes()].into_iter());
+                load_module(kind);
                 mount::mount(Some(source), target, Some(kind), flags, data)
             }
             result => result,

@@ -8,11 +8,12 @@
 use super::Found;
 use super::modules::Modules;
 use super::{filesystems, interfaces, prepare, stdio};
-use crate::config::{Config, Root, Stdio, Workload};
-use crate::limits;
-use crate::sandbox;
+use crate::config::{Config, Limit, Root, Setting, Stdio, Str, Volume, VolumeSource, Workload, named_source};
 use crate::sys::fs::{self, Follow, Open};
-use crate::sys::{BorrowedFd, Errno, clock, mount, time};
+use crate::sys::mount::{self, Attributes};
+use crate::sys::{BorrowedFd, Errno, clock, time};
+use crate::{disk, limits, sandbox, warn};
+use core::ffi::CStr;
 use heapless::Vec;
 
 /// Whether there is anything for [`late`] to do.
@@ -22,6 +23,7 @@ pub fn has_late_work(config: &Config) -> bool {
         || !config.interfaces.is_empty()
         || interfaces::modules(config).next().is_some()
         || !config.mounts.is_empty()
+        || devices(config).next().is_some()
         || config.system.exit_report.is_some()
 }
 
@@ -40,6 +42,7 @@ pub fn late(config: &Config, found: &Found, keeper: Option<BorrowedFd>) -> u8 {
     let guarded = interfaces::guard(config, keeper);
     interfaces::configure(config, guarded, &mut patience);
     let complete = filesystems::mount_all(config, &mut patience);
+    find_devices(config, &mut patience);
     load_filesystems(config);
     patience.wait_for(&mut || has_stdio(config));
     u8::from(!complete)
@@ -89,6 +92,51 @@ fn load_modules(config: &Config) {
     }
 }
 
+/// Block devices that workloads have as volumes or limits, which are waited for; what PID 1 will
+/// look up by name is noted where it looks. A volume is mounted once, and unmounted again: that
+/// loads its filesystem, and what a crash has left in a journal is not for PID 1 to wait for.
+fn find_devices(config: &Config, patience: &mut Patience) {
+    for (source, is_volume) in devices(config) {
+        let source = config.c_str(source);
+        let mut path = disk::Path::new();
+        if !filesystems::wait_for_device(source, &mut path, patience) {
+            warn!(source, ": no such device after ", Patience::SECONDS, "s");
+            continue;
+        }
+        let Some(path) = path.as_c_str() else { continue };
+        if path != source {
+            match disk::remember(source, path) {
+                Ok(()) | Err(Errno::EEXIST) => {}
+                Err(errno) => warn!(source, ": cannot be noted in /run/corm/disk: ", errno),
+            }
+        }
+        if let Some(kind) = sandbox::device_kind(path).filter(|_| is_volume) {
+            if matches!(mount::open_filesystem(kind), Err(Errno::ENODEV)) {
+                filesystems::load_module(kind);
+            }
+            // Who starts with it says what is wrong.
+            let _ = sandbox::open_device(path, true, Attributes::NONE);
+        }
+    }
+}
+
+/// What [`find_devices`] looks for, and whether it is a volume.
+fn devices(config: &Config) -> impl Iterator<Item = (Str, bool)> {
+    let of_volume = |volume: &Volume| match volume.source {
+        VolumeSource::Directory { source, .. } => Some((source, true)),
+        VolumeSource::Tmpfs { .. } => None,
+    };
+    let of_limit = |setting: &Setting| (setting.limit == Limit::IoDevice).then_some((setting.text(), false));
+    let all = config.workloads.iter().flat_map(move |workload| {
+        let volumes = config.volumes(workload.volumes).iter().filter_map(of_volume);
+        volumes.chain(config.settings(workload.limits).iter().filter_map(of_limit))
+    });
+    all.filter(|(source, is_volume)| {
+        let source = config.bytes(*source);
+        named_source(source).is_some() || *is_volume && source.starts_with(b"/dev/")
+    })
+}
+
 /// Whether its root takes a filesystem that the kernel may have as a module.
 fn has_filesystem(config: &Config, workload: &Workload) -> bool {
     let is_no_directory = |path| {
@@ -100,7 +148,7 @@ fn has_filesystem(config: &Config, workload: &Workload) -> bool {
 /// What workloads' roots take, which nobody else would load: an appliance has no modprobe.
 fn load_filesystems(config: &Config) {
     let lacks = |kind| matches!(mount::open_filesystem(kind), Err(Errno::ENODEV));
-    let mut wanted = Vec::<&[u8], 5>::new();
+    let mut wanted = Vec::<&CStr, 4>::new();
     for workload in config.workloads.iter().filter(|workload| has_filesystem(config, workload)) {
         let image = match workload.root {
             Root::Directory(path) => sandbox::image_kind(config.c_str(path)),
@@ -108,24 +156,16 @@ fn load_filesystems(config: &Config) {
         };
         let overlay = Some(c"overlay").filter(|_| workload.overlay > 0);
         for kind in [image, overlay].into_iter().flatten() {
-            if lacks(kind) && !wanted.contains(&kind.to_bytes()) {
-                // There are three that it can be, and one of them asks the kernel for this sum
-                // as it begins, which no modules.dep says.
-                if kind == c"erofs" {
-                    let _ = wanted.push(b"crc32c_generic");
-                }
-                let _ = wanted.push(kind.to_bytes());
+            if lacks(kind) && !wanted.contains(&kind) {
+                // There are three that it can be.
+                let _ = wanted.push(kind);
             }
         }
-        if image.is_some() && !wanted.contains(&&b"loop"[..]) {
-            let _ = wanted.push(b"loop");
+        if image.is_some() && !wanted.contains(&c"loop") {
+            let _ = wanted.push(c"loop");
         }
     }
-    if !wanted.is_empty()
-        && let Some(modules) = Modules::open(true)
-    {
-        modules.load(false, &mut wanted.iter().copied());
-    }
+    wanted.iter().for_each(|kind| filesystems::load_module(kind));
 }
 
 /// How long hardware is waited for, all of it together.

@@ -6,7 +6,7 @@ use crate::limits;
 use crate::sys::fs::{self, Follow, Open};
 use crate::sys::{BorrowedFd, Errno, OwnedFd};
 use crate::text::{Show, Sink, Text};
-use crate::{put, warn};
+use crate::{disk, put, warn};
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -184,9 +184,11 @@ impl Show for OrMax {
 /// The disk that a device node stands for, or that what is at a path lies on. Of a
 /// partition it is the disk it is on: the kernel limits no less (ENODEV).
 fn whole_disk(path: &CStr) -> Result<Disk, Errno> {
-    let there = fs::stat(BorrowedFd::CWD, path, Follow::Yes)?;
-    let (major, minor) = if there.is_block_device() { there.device } else { there.filesystem };
     let mut disk = Disk::new();
+    disk::locate(path, &mut disk)?;
+    let there = fs::stat(BorrowedFd::CWD, super::c_str(&mut disk)?, Follow::Yes)?;
+    let (major, minor) = if there.is_block_device() { there.device } else { there.filesystem };
+    disk = Disk::new();
     put!(disk, "/sys/dev/block/", major, ":", minor, "/partition");
     let is_partition = fs::stat(BorrowedFd::CWD, super::c_str(&mut disk)?, Follow::Yes).is_ok();
     disk = Disk::new();

@@ -75,7 +75,8 @@ forms! {{
     Hostname TEXT, "a hostname|at most 64 letters, digits, `-` and `.`";
     Path TEXT, "a path|absolute, without `//`, `.` and `..`, below 512 bytes";
     Device TEXT, "a device node|a path below /dev";
-    Source TEXT, "a source|a path, or the name of a filesystem without a device";
+    Source TEXT, "a source|a path, \"LABEL=data\", or the name of a filesystem without a device";
+    Place TEXT, "a source|a path, or a device's name: \"LABEL=data\"";
     RootDirectory TEXT, "a root|\"scratch\", or the absolute path of a directory or image";
     Granted TEXT, "a device|a path below /dev, with `:r` behind it if only to be read";
     Cpuset TEXT, "a list of numbers|such as \"0-1,3\"";
@@ -166,7 +167,8 @@ impl Form {
         has_shape
             && match self {
                 Form::Device | Form::Granted => text.starts_with(b"/dev/"),
-                Form::Source => is_path(text) || (is_word(text) && !has(text, b'/')),
+                Form::Source if is_word(text) && !has(text, b'/') && !has(text, b'=') => true,
+                Form::Source | Form::Place => is_path(text) || named_source(text).is_some(),
                 Form::Cpuset => is_cpuset(text),
                 Form::Capability => capability(text).is_some(),
                 Form::PortRange => port_range(text).is_some(),
@@ -201,9 +203,6 @@ impl Form {
     pub fn is_for_later(self, text: &[u8]) -> bool {
         match self {
             Form::Cidr => text == b"dhcp",
-            Form::Source => {
-                words(b"LABEL= UUID= PARTLABEL= PARTUUID=", b' ').any(|label| text.starts_with(label))
-            }
             Form::Interface => text == b"dns",
             _ => false,
         }
@@ -309,6 +308,15 @@ pub fn granted(text: &[u8]) -> (&[u8], bool) {
         Some(path) => (path, false),
         None => (text, true),
     }
+}
+
+/// A block device by name, "LABEL=data": which of the four kinds of name, and the name. With
+/// its kind it is a file's name, of at most NAME_MAX bytes.
+pub fn named_source(text: &[u8]) -> Option<(usize, &[u8])> {
+    const NAME_MAX: usize = 255;
+    let (kind, name) = split(text, b'=');
+    let kind = word_index(b"LABEL UUID PARTLABEL PARTUUID", b' ', kind)?;
+    (!name.is_empty() && text.len() <= NAME_MAX && !has(name, b'/')).then_some((kind, name))
 }
 
 /// Is it one of these words?

@@ -37,7 +37,7 @@ mod tree;
 mod types;
 mod users;
 
-pub use form::{LEVEL_BITS, SIGNALS, granted, port_range};
+pub use form::{LEVEL_BITS, SIGNALS, granted, named_source, port_range};
 pub use limit::{Limit, MAX, Setting};
 pub use problem::{Report, Shown};
 pub use read::{Outcome, read};

@@ -691,7 +691,8 @@ impl Reader<'_> {
         if source.is_none() {
             source = kind;
         } else if kind.is_none() {
-            kind = source.filter(|source| !self.config.bytes(*source).starts_with(b"/"));
+            let is_device = |source: &[u8]| source.starts_with(b"/") || form::named_source(source).is_some();
+            kind = source.filter(|source| !is_device(self.config.bytes(*source)));
         }
         let (Some(source), Some(kind)) = (source, kind) else {
             if !self.bad {

@@ -278,7 +278,7 @@ sections! {
         "workload" Table Workload, "What runs here, by name.";
     }
     Mount "[mount.\"/path\"]" {
-        "source" Source MountSource, "A device node, or the filesystem's name if it has none.";
+        "source" Source MountSource, "A device: its node or `LABEL=`, `UUID=`, `PARTLABEL=`, `PARTUUID=`. Or the filesystem's name.";
         "type" Name MountType, "Filesystem type, as in /proc/filesystems.";
         "options" Options MountOptions, "nosuid, nodev, noexec, ro, noatime, …; the rest goes to the filesystem.";
         "required" Boolean MountRequired, "A boot without it has failed.";
@@ -296,14 +296,14 @@ sections! {
     }
     Volume "[workload.NAME.volumes.\"/path\"]" {
         "tmpfs" Size VolumeTmpfs, "An empty writable directory in memory, of at most this size.";
-        "source" Path VolumeSource, "A directory or file of the machine.";
+        "source" Place VolumeSource, "A directory or file of the machine, or a block device.";
         "writable" Boolean VolumeWritable, "It may write there.";
         "mode" Mode VolumeMode, "Access rights of the tmpfs.";
         "owner" User VolumeOwner, "Whose the tmpfs is.";
         "exec" Boolean VolumeExec, "It may execute what is there.";
     }
     Io "[workload.NAME.limits] io" {
-        "device" Source IoDevice, "A block device, or where it is mounted.";
+        "device" Place IoDevice, "A block device, or where it is mounted.";
         "read" SizeOrMax IoRead, "Bytes a second.";
         "write" SizeOrMax IoWrite, "Bytes a second.";
         "read-operations" CountOrMax IoReadOperations, "Operations a second.";

@@ -153,6 +153,17 @@ impl Config {
         slice(&self.volumes, list)
     }
 
+    /// Whether some workload may write to the volume with that source.
+    pub fn is_written(&self, source: Str) -> bool {
+        let written = |volume: &Volume| match volume.source {
+            VolumeSource::Directory { source: other, writable } => {
+                writable && self.bytes(other) == self.bytes(source)
+            }
+            VolumeSource::Tmpfs { .. } => false,
+        };
+        self.volumes.iter().any(written)
+    }
+
     pub fn edges(&self, list: List<WorkloadId>) -> &[WorkloadId] {
         slice(&self.edges, list)
     }
@@ -234,7 +245,8 @@ pub enum FinalAction {
 pub struct Mount {
     /// Where, an absolute path.
     pub target: Str,
-    /// A device node's path, or anything for a filesystem without a device.
+    /// A device node's path, a [`named_source`](super::named_source), or anything for a filesystem
+    /// without a device.
     pub source: Str,
     /// Filesystem type as in /proc/filesystems.
     pub kind: Str,
@@ -602,7 +614,8 @@ pub struct Volume {
 pub enum VolumeSource {
     /// A writable tmpfs of this many bytes, owned by the workload's user if nobody is named.
     Tmpfs { size: u64, mode: u16, owner: Option<(u32, u32)> },
-    /// A directory or file of the machine.
+    /// A directory or file of the machine, or the filesystem on a block device: its path, or a
+    /// [`named_source`](super::named_source).
     Directory { source: Str, writable: bool },
 }
 

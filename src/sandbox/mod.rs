@@ -39,6 +39,6 @@ pub use dev::{DevFailure, prepare_dev};
 pub use enter::Enter;
 pub use environment::notify_path;
 pub use failure::{Failure, Shown, What, command, is_transient};
-pub use image::image_kind;
+pub use image::{device_kind, image_kind, open_device};
 pub use rescue::spawn_rescue;
 pub use spawn::{ChildStdio, Conditions, Home, Launched, PlanSpace, Reported, read_report, spawn};

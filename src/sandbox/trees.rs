@@ -9,12 +9,12 @@
 use super::dev::Dev;
 use super::failure::{self, Failure, What};
 use super::{image, views};
-use crate::config::{Config, Network, Root, Spaces, Volume, VolumeSource, Workload};
-use crate::limits;
+use crate::config::{Config, Network, Root, Spaces, Str, Volume, VolumeSource, Workload};
 use crate::sys::fs::{self, NodeKind, Open};
 use crate::sys::mount::{self, Attributes, Depth};
 use crate::sys::{BorrowedFd, Errno, OwnedFd, io};
 use crate::text::{Sink, Text};
+use crate::{disk, limits};
 use core::ffi::CStr;
 use heapless::Vec;
 
@@ -49,7 +49,7 @@ impl Trees {
             let VolumeSource::Directory { source, writable } = volume.source else { continue };
             let write = if writable { Attributes::NONE } else { Attributes::READ_ONLY };
             let execute = if volume.exec { Attributes::NONE } else { Attributes::NO_EXEC };
-            let tree = volume_tree(config.c_str(source), write | execute).map_err(|errno| Failure {
+            let tree = volume_tree(config, source, write | execute).map_err(|errno| Failure {
                 what: What::VolumeSource,
                 index,
                 errno,
@@ -103,12 +103,23 @@ fn root(path: &CStr) -> Result<OwnedFd, Errno> {
     }
 }
 
-/// A directory or a file. No device, socket or pipe: it would be a way to whoever has the other end.
-fn volume_tree(path: &CStr, more: Attributes) -> Result<OwnedFd, Errno> {
+/// A directory or a file, or what is on a block device. No other device, no socket or pipe: it would
+/// be a way to whoever has the other end.
+fn volume_tree(config: &Config, source: Str, more: Attributes) -> Result<OwnedFd, Errno> {
+    let mut path = disk::Path::new();
+    disk::locate(config.c_str(source), &mut path)?;
+    let path = path.as_c_str().ok_or(Errno::ENAMETOOLONG)?;
     match directory(path, more) {
         Err(Errno::ENOTDIR) => {
             let tree = view(path, Open::PATH, Depth::This, more)?;
-            if fs::stat_of(tree.borrow())?.is_regular() { Ok(tree) } else { Err(Errno::ENOTDIR) }
+            let stat = fs::stat_of(tree.borrow())?;
+            if stat.is_regular() {
+                return Ok(tree);
+            }
+            if !stat.is_block_device() {
+                return Err(Errno::ENOTDIR);
+            }
+            image::open_device(path, config.is_written(source), tame() | more)
         }
         tree => tree,
     }
