@@ -12,6 +12,8 @@ const WHY: &str = "makes disks for a test";
 const SFDISK: Tool = Tool { program: "sfdisk", package: "fdisk", why: WHY };
 const EXT4: Tool = Tool { program: "mkfs.ext4", package: "e2fsprogs", why: WHY };
 const FSCK: Tool = Tool { program: "e2fsck", package: "e2fsprogs", why: WHY };
+const TUNE: Tool = Tool { program: "tune2fs", package: "e2fsprogs", why: WHY };
+const DEBUG: Tool = Tool { program: "debugfs", package: "e2fsprogs", why: WHY };
 const VFAT: Tool = Tool { program: "mkfs.vfat", package: "dosfstools", why: WHY };
 
 const FIRST: &str = "c0ffee00-1111-4222-8333-0123456789ab";
@@ -61,6 +63,12 @@ restart = "never"
 command = ["/bin/busybox", "sleep", "1000"]
 root = "/"
 volumes = { "/mnt" = { source = "UUID=ITS_UUID" } }
+
+[workload.lied-to]
+command = ["/bin/sh", "-c", "ls /mnt/broken; echo the end"]
+root = "/"
+volumes = { "/mnt" = { source = "LABEL=liar" } }
+restart = "never"
 
 [workload.absent]
 command = ["/bin/sh", "-c", "echo started"]
@@ -124,14 +132,15 @@ fn ext4(disk: &Path, files: &Path, offset: u64, length: u64, more: &[&str]) -> R
         .arg(format!("{}k", length / 1024)))
 }
 
-/// vda has two partitions; vdb and vdc are called the same; vdd is a stick; vde has nothing.
+/// vda has two partitions; vdb and vdc are called the same; vdd is a stick; vde has nothing;
+/// vdf has a directory that is none, and wants the kernel to panic for it.
 fn disks(directory: &Path) -> Result<Vec<PathBuf>> {
-    host::require(&[SFDISK, EXT4, FSCK, VFAT])?;
+    host::require(&[SFDISK, EXT4, FSCK, TUNE, DEBUG, VFAT])?;
     let files = directory.join("files");
     std::fs::create_dir(&files)?;
     std::fs::write(files.join("file"), "old\n")?;
-    let disks = ["a", "b", "c", "d", "e"].map(|name| directory.join(name));
-    let [parted, one, other, stick, raw] = &disks;
+    let disks = ["a", "b", "c", "d", "e", "f"].map(|name| directory.join(name));
+    let [parted, one, other, stick, raw, liar] = &disks;
     empty(parted, 20 * MEBIBYTE)?;
     let mut sfdisk = Command::new("sfdisk")
         .arg("--quiet")
@@ -156,6 +165,12 @@ fn disks(directory: &Path) -> Result<Vec<PathBuf>> {
     empty(stick, LENGTH * MEBIBYTE)?;
     run(Command::new("mkfs.vfat").args(["-i", "1234abcd", "-n", "STICK"]).arg(stick))?;
     empty(raw, MEBIBYTE)?;
+    empty(liar, LENGTH * MEBIBYTE)?;
+    std::fs::create_dir(files.join("broken"))?;
+    ext4(liar, &files, 0, LENGTH * MEBIBYTE, &["-L", "liar"])?;
+    run(Command::new("tune2fs").args(["-e", "panic"]).arg(liar))?;
+    // Where its blocks are: nowhere.
+    run(Command::new("debugfs").args(["-w", "-R", "set_inode_field broken block[5] 0x7fffffff"]).arg(liar))?;
     Ok(disks.into())
 }
 
@@ -165,13 +180,18 @@ fn disks_are_found_by_their_names_and_are_volumes_for_as_long_as_a_workload_runs
     let drives = disks(directory.path())?;
     let config =
         CONFIG.replace("LOOK", LOOK).replace("FIRST", &FIRST.to_uppercase()).replace("ITS_UUID", ITS_UUID);
-    let mut image = image(&(config + &probe(&["reads", "writes", "same", "keeps"], SEEN)));
+    let mut image = image(&(config + &probe(&["reads", "writes", "same", "keeps", "lied-to"], SEEN)));
     for module in ["ext4", "crc32c_generic", "vfat", "nls_cp437", "nls_ascii"] {
         image = image.module(module);
     }
     for place in ["data", "stick", "gone", "mnt", "tmp"] {
         image = image.directory(&format!("/{place}"), 0o755);
     }
+    let only_read = |drives: &[PathBuf]| -> Result<Vec<u8>> {
+        let parted = std::fs::read(&drives[0])?;
+        Ok(parted[(STARTS[1] * MEBIBYTE) as usize..][..(LENGTH * MEBIBYTE) as usize].to_vec())
+    };
+    let before = only_read(&drives)?;
     let machine = boot_with(image, &Options { drives: drives.clone(), ..Options::default() })?;
     let seen = Seen::by_probe(&machine)?;
     let console = machine.console();
@@ -202,6 +222,9 @@ fn disks_are_found_by_their_names_and_are_volumes_for_as_long_as_a_workload_runs
     for name in ["absent", "otherwise", "raw"] {
         assert!(!said_by(name, &console).contains(&"started".to_owned()), "{name}:\n{console}");
     }
+    assert_said(&console, "EXT4-fs error (device vdf)");
+    assert!(said_by("lied-to", &console).contains(&"the end".to_owned()), "{console}");
     drop(machine);
+    ensure!(only_read(&drives)? == before, "a volume that nobody may write to was written to");
     run(Command::new("e2fsck").arg("-fn").arg(&drives[1]))
 }

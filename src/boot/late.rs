@@ -96,8 +96,8 @@ fn load_modules(config: &Config) {
 /// look up by name is noted where it looks. A volume is mounted once, and unmounted again: that
 /// loads its filesystem, and what a crash has left in a journal is not for PID 1 to wait for.
 fn find_devices(config: &Config, patience: &mut Patience) {
-    for (source, is_volume) in devices(config) {
-        let source = config.c_str(source);
+    for (name, is_volume) in devices(config) {
+        let source = config.c_str(name);
         let mut path = disk::Path::new();
         if !filesystems::wait_for_device(source, &mut path, patience) {
             warn!(source, ": no such device after ", Patience::SECONDS, "s");
@@ -115,7 +115,7 @@ fn find_devices(config: &Config, patience: &mut Patience) {
                 filesystems::load_module(kind);
             }
             // Who starts with it says what is wrong.
-            let _ = sandbox::open_device(path, true, Attributes::NONE);
+            let _ = sandbox::open_device(path, config.is_written(name), Attributes::NONE);
         }
     }
 }

@@ -88,6 +88,10 @@ fn mount_device(path: &CStr, kind: &CStr, writable: bool, attributes: Attributes
     if !writable {
         mount::configure(filesystem.borrow(), c"ro", None)?;
     }
+    if kind == c"ext4" {
+        // Else its superblock says what an error does, which may be to panic the kernel.
+        mount::configure(filesystem.borrow(), c"errors", Some(c"remount-ro"))?;
+    }
     mount::create_mount(filesystem.borrow(), attributes)
 }
 
