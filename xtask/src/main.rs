@@ -8,6 +8,7 @@ mod build;
 mod common;
 mod elf;
 mod exec;
+mod fuzz;
 mod image;
 mod panics;
 mod run;
@@ -37,6 +38,7 @@ enum Task {
     Size(size::Size),
     Panics(panics::Panics),
     Bench(bench::Bench),
+    Fuzz(fuzz::Fuzz),
     Setup(setup::Setup),
 }
 
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Task::Size(task) => task.run(),
         Task::Panics(task) => task.run(),
         Task::Bench(task) => task.run(),
+        Task::Fuzz(task) => task.run(),
         Task::Setup(task) => task.run(),
     };
     match result {
