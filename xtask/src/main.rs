@@ -10,6 +10,7 @@ mod elf;
 mod exec;
 mod fuzz;
 mod image;
+mod manual;
 mod panics;
 mod run;
 mod setup;
@@ -39,6 +40,7 @@ enum Task {
     Panics(panics::Panics),
     Bench(bench::Bench),
     Fuzz(fuzz::Fuzz),
+    Manual(manual::Manual),
     Setup(setup::Setup),
 }
 
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Task::Panics(task) => task.run(),
         Task::Bench(task) => task.run(),
         Task::Fuzz(task) => task.run(),
+        Task::Manual(task) => task.run(),
         Task::Setup(task) => task.run(),
     };
     match result {
