@@ -344,7 +344,7 @@ pub const VARIANTS: &[Variant] = &[
             ("add-key", PASSED),
             ("bpf", &[EINVAL]),
             ("clone3", PASSED),
-            ("handle", &[EBADF, EFAULT]),
+            ("handle", &[EFAULT]),
             ("i386", &[0, ENOSYS]),
             ("io-uring", PASSED),
             ("kexec", &[EPERM, ENOSYS]),
@@ -437,6 +437,14 @@ pub const MACHINE_VARIANTS: &[Variant] = &[
                namespaces = { ipc = \"host\", uts = \"host\", cgroup = \"host\" }",
         sees: &["cgroup 0::/shared,", ",1234,1234,1234,1234,"],
         shared: &["cgroup", "ipc", "net", "time", "user", "uts"],
+        ..PLAIN_VARIANT
+    },
+    // Ids of its own, and the machine's tree of cgroups: to be looked at.
+    Variant {
+        name: "accounted",
+        keys: "namespaces = { cgroup = \"host\" }",
+        sees: &["cgroup 0::/accounted,"],
+        shared: &["cgroup", "time"],
         ..PLAIN_VARIANT
     },
     Variant { name: "joined", keys: "join = \"pod\"", sees: &["hostname pod,"], ..PLAIN_VARIANT },
