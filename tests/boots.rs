@@ -6,6 +6,7 @@ mod control;
 mod demo;
 mod disks;
 mod end;
+mod exec;
 mod failures;
 mod inside;
 mod inspect;

@@ -64,6 +64,12 @@ command = ["/bin/busybox", "sleep", "1000"]
 root = "/"
 volumes = { "/mnt" = { source = "UUID=ITS_UUID" } }
 
+[workload.replaced]
+command = ["/bin/sh", "-c", "echo started"]
+root = "/"
+volumes = { "/mnt" = { source = "LABEL=STICK" } }
+restart = "never"
+
 [workload.lied-to]
 command = ["/bin/sh", "-c", "ls /mnt/broken; echo the end"]
 root = "/"
@@ -108,6 +114,11 @@ echo max=$(cat /sys/fs/cgroup/writes/io.max 2>/dev/null)
 # Whatever was mounted for a workload is not, once it has ended.
 disk=$(grep -l MINOR=16 /sys/block/vd?/uevent | cut -d/ -f4)
 mount -t ext4 -o ro /dev/$disk /tmp && echo file=$(cat /tmp/new)
+# Another stick in the place of the one that was found at boot.
+stick=$(grep -l MINOR=48 /sys/block/vd?/uevent | cut -d/ -f4)
+/init start replaced; echo same=$?
+printf OTHER | dd of=/dev/$stick bs=1 seek=43 conv=notrunc 2>/dev/null
+/init start replaced; echo replaced=$?
 "#;
 
 fn run(command: &mut Command) -> Result<()> {
@@ -202,6 +213,7 @@ fn disks_are_found_by_their_names_and_are_volumes_for_as_long_as_a_workload_runs
     assert!(seen.value("max")?.contains("rbps=1048576"), "{seen}");
     assert_eq!(seen.value("file")?, "new", "{seen}");
     assert_eq!(seen.value("inspect")?, "0", "{seen}");
+    assert_eq!((seen.value("same")?, seen.value("replaced")?), ("0", "1"), "{seen}{console}");
     for (name, written) in [("reads", false), ("same", false), ("writes", true)] {
         let said = said_by(name, &console);
         let mount = format!("mount={},nosuid,nodev,noexec,", if written { "rw" } else { "ro" });
@@ -216,6 +228,7 @@ fn disks_are_found_by_their_names_and_are_volumes_for_as_long_as_a_workload_runs
         "absent: cannot ",
         "otherwise: cannot ",
         "raw: cannot ",
+        "replaced: cannot ",
     ] {
         assert_said(&console, line);
     }

@@ -1,15 +1,11 @@
 //! The config reader against whatever comes, and against the `toml` crate:
 //! what corm accepts must mean the same there.
 //!
-//! ```sh
-//! mkdir -p fuzz/corpus/config
-//! cargo +nightly fuzz run config fuzz/corpus/config tests/config/good tests/config/bad -- \
-//!     -dict=fuzz/toml.dict -max_len=2048
-//! ```
+//! `cargo xtask fuzz config`
 #![no_main]
 
 use corm::config::events::{Event, tell};
-use corm::config::{Config, Report, Shown, Sources, Tree, read};
+use corm::config::{Config, Report, Shown, Sources, Tree, WorkloadId, read};
 use corm::text::{Show, Sink};
 use libfuzzer_sys::fuzz_target;
 use std::cell::RefCell;
@@ -102,7 +98,8 @@ fuzz_target!(|data: &[u8]| {
         for id in config.ids() {
             let workload = config.workload(id).expect("an id");
             assert!(!config.words(workload.command).is_empty());
-            assert!(config.edges(workload.after).iter().all(|id| config.workload(*id).is_some()));
+            let mut before = config.edges(workload.after).iter().chain(config.edges(workload.needs));
+            assert!(before.all(|id| *id == WorkloadId::LEFT_OUT || config.workload(*id).is_some()));
             assert_eq!(config.c_str(workload.name).to_bytes(), config.bytes(workload.name));
         }
         if !problems.is_toml || problems.count >= 64 {

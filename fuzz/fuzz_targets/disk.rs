@@ -1,9 +1,6 @@
 //! Any bytes as the beginning of a disk: nothing is believed that does not lie inside of them.
 //!
-//! ```sh
-//! mkdir -p fuzz/corpus/disk
-//! cargo +nightly fuzz run disk fuzz/corpus/disk -- -max_len=4188
-//! ```
+//! `cargo xtask fuzz disk`
 #![no_main]
 
 use corm::disk::superblock::{PLACES, Table, gpt_has, look, mbr_has, table};

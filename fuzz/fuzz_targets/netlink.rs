@@ -1,10 +1,7 @@
 //! Any bytes as the kernel's answer: messages, attributes and refusals are read to their end, stay
 //! inside of what came, and a text of a config's that means something to a network means the same again.
 //!
-//! ```sh
-//! mkdir -p fuzz/corpus/netlink
-//! cargo +nightly fuzz run netlink fuzz/corpus/netlink tests/netlink -- -max_len=4096
-//! ```
+//! `cargo xtask fuzz netlink`
 #![no_main]
 
 use corm::config::address::{self, Cidr, Egress, Published, Route};

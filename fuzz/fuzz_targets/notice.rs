@@ -1,10 +1,7 @@
 //! What a workload may send to its notify socket: any bytes, of which only whole lines
 //! that mean something become events.
 //!
-//! ```sh
-//! mkdir -p fuzz/corpus/notice
-//! cargo +nightly fuzz run notice fuzz/corpus/notice -- -max_len=512
-//! ```
+//! `cargo xtask fuzz notice`
 #![no_main]
 
 use corm::supervise::UnitEvent;

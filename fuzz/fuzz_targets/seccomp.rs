@@ -1,10 +1,7 @@
 //! Any config's filters: they compile, they fit, and every jump of theirs goes
 //! forward and stays inside, which is what the kernel asks of a program.
 //!
-//! ```sh
-//! mkdir -p fuzz/corpus/seccomp
-//! cargo +nightly fuzz run seccomp fuzz/corpus/seccomp tests/config/good -- -dict=fuzz/toml.dict -max_len=2048
-//! ```
+//! `cargo xtask fuzz seccomp`
 #![no_main]
 
 use corm::config::{Config, Report, Shown, Sources, Tree, read};

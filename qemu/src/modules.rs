@@ -141,7 +141,7 @@ fn walk(base: &Path, relative: &Path, paths: &mut Vec<String>) -> Result<()> {
 fn depends(file: &Path) -> Result<Vec<String>> {
     if file.extension().is_some_and(|extension| extension != "ko") {
         bail!(
-            "{} is compressed and there is no modules.dep next to it: run `depmod` for that kernel",
+            "{} is compressed and there is no modules.dep next to it: run `depmod` (package kmod) for that kernel",
             file.display()
         );
     }

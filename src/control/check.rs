@@ -54,7 +54,7 @@ pub(super) fn check(this: &Command, words: Words, streams: &mut Streams, space: 
         if outcome.problems > limits::CONFIG_PROBLEMS {
             put!(*streams.err, ", the first ", limits::CONFIG_PROBLEMS, " of them above");
         }
-        put!(*streams.err, "; the machine would run ", config.workloads.len(), " workloads\n");
+        put!(*streams.err, "; workloads that are kept: ", config.workloads.len(), "\n");
         return exit::DATA;
     }
     summary(config, streams.out);

@@ -166,7 +166,7 @@ fn check_points_at_what_is_wrong_in_the_file_that_has_it() {
       |        ^^^^ \"auto\", a uid, or \"uid:gid\"; names are not looked up
       = workload `web` is left out
 
-1 problem; the machine would run 0 workloads
+1 problem; workloads that are kept: 0
 ",
         machine.path("corm.d/1.toml")
     );

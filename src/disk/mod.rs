@@ -2,8 +2,9 @@
 //!
 //! Whoever looks for one reads the beginning of every block device, and a device can take
 //! its time: so PID 1 never looks. The child that may wait ([`crate::boot::late`]) does, once,
-//! for every name in the config, and leaves what it found as symlinks in /run/corm/disk;
-//! PID 1 reads those. A `corm run` has nobody to look for it, and looks itself.
+//! for every name in the config, and leaves what it found as symlinks in /run/corm/disk.
+//! PID 1 reads those, and whether that one device still has the name: another may have been
+//! plugged in where it was. A `corm run` has nobody to look for it, and looks itself.
 //!
 //! Two devices with the same name are no failure: the one whose device name comes first
 //! is taken, and a line says so.
@@ -16,7 +17,7 @@ use crate::config::named_source;
 use crate::limits;
 use crate::put;
 use crate::sys::fs::{self, Open};
-use crate::sys::{BorrowedFd, Errno, io, process};
+use crate::sys::{BorrowedFd, Errno, OwnedFd, io, process};
 use crate::text::{self, Sink, Text};
 use core::ffi::CStr;
 use superblock::Table;
@@ -35,16 +36,25 @@ const PART_LABEL: usize = 2;
 /// ENOENT: no device has that name.
 pub fn locate(source: &CStr, path: &mut Path) -> Result<(), Errno> {
     path.clear();
-    if named_source(source.to_bytes()).is_none() {
+    let Some((what, wanted)) = named_source(source.to_bytes()) else {
         path.put(source.to_bytes());
-    } else if process::id() == 1 {
+        return Ok(());
+    };
+    let is_there = if process::id() == 1 {
         let mut link = link(source);
         let mut buffer = [0; limits::PATH];
         path.put(fs::read_link(CWD, link.as_c_str().ok_or(Errno::ENAMETOOLONG)?, &mut buffer)?);
-    } else if find(source, path) == 0 {
-        return Err(Errno::ENOENT);
-    }
-    Ok(())
+        let mut name = name(path.as_bytes());
+        let devices = devices()?;
+        name.as_c_str().is_some_and(|name| is_it(devices.borrow(), name, what, wanted))
+    } else {
+        find(source, path) > 0
+    };
+    if is_there { Ok(()) } else { Err(Errno::ENOENT) }
+}
+
+fn devices() -> Result<OwnedFd, Errno> {
+    fs::open(CWD, c"/sys/class/block", Open::READ | Open::DIRECTORY)
 }
 
 fn link(source: &CStr) -> Path {
@@ -68,7 +78,7 @@ pub fn find(source: &CStr, path: &mut Path) -> usize {
     let Some((what, wanted)) = named_source(source.to_bytes()) else { return 0 };
     let mut found = 0usize;
     let mut first = Path::new();
-    let Ok(devices) = fs::open(CWD, c"/sys/class/block", Open::READ | Open::DIRECTORY) else { return 0 };
+    let Ok(devices) = devices() else { return 0 };
     // A list that breaks off has what it has.
     let _ = fs::for_each_entry(devices.borrow(), &mut |name| {
         if is_it(devices.borrow(), name, what, wanted) {
@@ -87,10 +97,21 @@ pub fn find(source: &CStr, path: &mut Path) -> usize {
 fn node(name: &[u8]) -> Path {
     let mut path = Path::new();
     path.put(b"/dev/");
-    for byte in name {
-        path.put(if *byte == b'!' { b"/" } else { core::slice::from_ref(byte) });
-    }
+    put_exchanged(&mut path, name, b'!', b'/');
     path
+}
+
+/// And back.
+fn name(node: &[u8]) -> Path {
+    let mut name = Path::new();
+    put_exchanged(&mut name, node.strip_prefix(b"/dev/").unwrap_or(node), b'/', b'!');
+    name
+}
+
+fn put_exchanged(path: &mut Path, bytes: &[u8], from: u8, to: u8) {
+    for byte in bytes {
+        path.put(&[if *byte == from { to } else { *byte }]);
+    }
 }
 
 fn is_it(devices: BorrowedFd, name: &CStr, what: usize, wanted: &[u8]) -> bool {
@@ -146,7 +167,7 @@ fn has_part_uuid(
     })
 }
 
-fn open(path: &mut Path) -> Option<crate::sys::OwnedFd> {
+fn open(path: &mut Path) -> Option<OwnedFd> {
     fs::open(CWD, path.as_c_str()?, Open::READ | Open::NON_BLOCKING).ok()
 }
 

@@ -41,6 +41,21 @@ enum Label {
 
 const NONE: (u16, Label) = (0, Label::Bytes(0));
 
+/// FAT has its name in two places, and corm reads that in the boot sector, which lies before the
+/// magic number: the other is a file in the root directory.
+const fn fat(at: u16, magic: &'static [u8]) -> Row {
+    Row {
+        kind: c"vfat",
+        place: 0,
+        magic: (at, magic),
+        uuid: (at - 15, Uuid::Serial),
+        label: (at - 11, Label::Bytes(11)),
+    }
+}
+
+/// What mkfs.vfat(8) and Windows write where there is no name.
+const NO_NAME: &[u8] = b"NO NAME";
+
 static ROWS: [Row; 9] = [
     Row {
         kind: c"ext4",
@@ -71,27 +86,9 @@ static ROWS: [Row; 9] = [
         uuid: (32, Uuid::Bytes),
         label: (108, Label::Bytes(12)),
     },
-    Row {
-        kind: c"vfat",
-        place: 0,
-        magic: (82, b"FAT32   "),
-        uuid: (67, Uuid::Serial),
-        label: (71, Label::Bytes(11)),
-    },
-    Row {
-        kind: c"vfat",
-        place: 0,
-        magic: (54, b"FAT16   "),
-        uuid: (39, Uuid::Serial),
-        label: (43, Label::Bytes(11)),
-    },
-    Row {
-        kind: c"vfat",
-        place: 0,
-        magic: (54, b"FAT12   "),
-        uuid: (39, Uuid::Serial),
-        label: (43, Label::Bytes(11)),
-    },
+    fat(82, b"FAT32   "),
+    fat(54, b"FAT16   "),
+    fat(54, b"FAT12   "),
     Row {
         kind: c"btrfs",
         place: 65_536,
@@ -143,8 +140,9 @@ impl Superblock<'_> {
         match form {
             Label::Bytes(most) => {
                 let field = bytes.get(..most.into()).unwrap_or(bytes);
-                let label = field.split(|byte| *byte == 0).next().unwrap_or(field);
-                !wanted.is_empty() && label.trim_ascii_end() == wanted
+                let label = field.split(|byte| *byte == 0).next().unwrap_or(field).trim_ascii_end();
+                let is_none = wanted.is_empty() || self.row.uuid.1 == Uuid::Serial && wanted == NO_NAME;
+                label == wanted && !is_none
             }
             Label::Wide => {
                 let end = [0u8].iter();
@@ -172,6 +170,9 @@ fn is_hex(wanted: &[u8], bytes: &mut dyn Iterator<Item = &u8>) -> bool {
 /// Bytes of a disk's beginning in which its partition table shows itself.
 pub const HEAD: usize = 4096 + 92;
 
+/// The kind of the partition in an MBR that stands for a whole disk with a GPT.
+const PROTECTIVE: u8 = 0xee;
+
 /// The beginning of a disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Table {
@@ -183,7 +184,18 @@ pub enum Table {
 
 /// How the disk that begins like this numbers its partitions: where it says what partition
 /// `number`, from 1, is called.
+///
+/// As the kernel (block/partitions/efi.c), corm believes a GPT only behind an MBR that protects
+/// it: on a disk that was given an MBR later, the rest of an old GPT may still be there. Its
+/// checksums are the kernel's to look at, which made the partitions.
 pub fn table(head: &[u8], number: u32) -> Option<Table> {
+    if !from(head, 510).starts_with(b"\x55\xaa") {
+        return None;
+    }
+    if !from(head, 446).chunks(16).take(4).any(|entry| entry.get(4) == Some(&PROTECTIVE)) {
+        let signature = *from(head, 440).first_chunk::<4>()?;
+        return (signature != [0; 4]).then_some(Table::Mbr(signature));
+    }
     // Its header is in the second sector.
     for sector in [512usize, 4096] {
         let header = from(head, sector);
@@ -198,8 +210,7 @@ pub fn table(head: &[u8], number: u32) -> Option<Table> {
         let place = first.checked_mul(sector as u64)?.checked_add(before)?;
         return Some(Table::Gpt(place)).filter(|_| place < 1 << 62);
     }
-    let signature = *from(head, 440).first_chunk::<4>()?;
-    (from(head, 510).starts_with(b"\x55\xaa") && signature != [0; 4]).then_some(Table::Mbr(signature))
+    None
 }
 
 /// Whether the entry of a GPT has this PARTUUID.

@@ -57,6 +57,8 @@ fn fat_has_a_serial_number_and_a_label_with_blanks() {
         assert_eq!(found.kind(), c"vfat");
         assert!(found.has_label(b"STICK") && !found.has_label(b"STICK      "));
         assert!(found.has_uuid(b"1234-ABCD") && !found.has_uuid(b"abcd-1234"));
+        put(&mut bytes, at - 11, b"NO NAME    ");
+        assert!(!look(&bytes, 0).unwrap().has_label(b"NO NAME"), "it has none");
     }
 }
 
@@ -93,6 +95,9 @@ fn what_is_cut_short_is_no_more_than_it_says() {
 
 fn gpt(sector: usize, first: u64, count: u32, size: u32) -> Vec<u8> {
     let mut head = vec![0; HEAD];
+    // The second of its four entries: a hybrid MBR has it anywhere.
+    put(&mut head, 446 + 16 + 4, &[0xee]);
+    put(&mut head, 510, &[0x55, 0xaa]);
     put(&mut head, sector, b"EFI PART");
     put(&mut head, sector + 72, &first.to_le_bytes());
     put(&mut head, sector + 80, &count.to_le_bytes());
@@ -116,6 +121,21 @@ fn a_partition_table_says_where_an_entry_is_and_is_not_believed_beyond_reason() 
     ] {
         assert_eq!(table(&lies, number), None, "{number}");
     }
+    // Nothing protects it: the disk has an MBR, and this is what was there before.
+    let mut stale = gpt(512, 2, 128, 128);
+    put(&mut stale, 446 + 16 + 4, &[0x83]);
+    assert_eq!(table(&stale, 1), None);
+    put(&mut stale, 440, &[1, 2, 3, 4]);
+    assert_eq!(table(&stale, 1), Some(Table::Mbr([1, 2, 3, 4])));
+    let mut unmarked = gpt(512, 2, 128, 128);
+    put(&mut unmarked, 510, &[0, 0]);
+    assert_eq!(table(&unmarked, 1), None);
+    // It protects a table that is not there.
+    let mut lost = gpt(512, 2, 128, 128);
+    put(&mut lost, 512, &[0]);
+    put(&mut lost, 440, &[1, 2, 3, 4]);
+    assert_eq!(table(&lost, 1), None);
+
     let mut entry = [0; 32];
     put(&mut entry, 16, b"\xfe\xca\xad\x0b\x55\x55\x66\x46\x87\x77\x01\x23\x45\x67\x89\xad");
     assert!(gpt_has(&entry, SAID) && !gpt_has(&entry, &SAID[..34]));

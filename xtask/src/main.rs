@@ -8,7 +8,9 @@ mod build;
 mod common;
 mod elf;
 mod exec;
+mod fuzz;
 mod image;
+mod manual;
 mod panics;
 mod run;
 mod setup;
@@ -37,6 +39,8 @@ enum Task {
     Size(size::Size),
     Panics(panics::Panics),
     Bench(bench::Bench),
+    Fuzz(fuzz::Fuzz),
+    Manual(manual::Manual),
     Setup(setup::Setup),
 }
 
@@ -50,6 +54,8 @@ fn main() -> ExitCode {
         Task::Size(task) => task.run(),
         Task::Panics(task) => task.run(),
         Task::Bench(task) => task.run(),
+        Task::Fuzz(task) => task.run(),
+        Task::Manual(task) => task.run(),
         Task::Setup(task) => task.run(),
     };
     match result {

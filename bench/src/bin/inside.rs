@@ -484,7 +484,7 @@ mod inside {
             "add-key",
             attempt!(add_key, c"user".as_ptr(), c"probe".as_ptr(), c"x".as_ptr(), 1, -3i32),
         );
-        line.tried("handle", attempt!(open_by_handle_at, -1i32, null, 0));
+        line.tried("handle", attempt!(open_by_handle_at, 0, null, 0));
         line.tried("hostname", attempt!(sethostname, c"probe".as_ptr(), 5));
         line.tried("clock", attempt!(settimeofday, null, null));
         line.tried("swap", attempt!(swapoff, c"/none".as_ptr()));

@@ -344,7 +344,7 @@ pub const VARIANTS: &[Variant] = &[
             ("add-key", PASSED),
             ("bpf", &[EINVAL]),
             ("clone3", PASSED),
-            ("handle", &[EBADF, EFAULT]),
+            ("handle", &[EFAULT]),
             ("i386", &[0, ENOSYS]),
             ("io-uring", PASSED),
             ("kexec", &[EPERM, ENOSYS]),

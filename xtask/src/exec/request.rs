@@ -69,6 +69,10 @@ impl Request<'_> {
         text.push_str("root = \"/\"\nrestart = \"never\"\n");
         if self.privileged {
             text.push_str("user = 0\nprivileged = true\n");
+        } else if self.stdio == Stdio::Ports {
+            // The kernel does not let process 1 of a namespace end by a signal, as it would here.
+            // (A console has a shell around the command.)
+            text.push_str("init = true\n");
         }
         text.push_str(match self.stdio {
             Stdio::Ports => {
