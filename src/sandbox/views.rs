@@ -12,7 +12,7 @@
 
 use super::child::Start;
 use super::{plan, trees};
-use crate::config::Workload;
+use crate::config::{Spaces, Workload};
 use crate::sys::fs::{self, Open};
 use crate::sys::mount::{self, Attributes, Depth};
 use crate::sys::{BorrowedFd, Errno, OwnedFd};
@@ -139,7 +139,14 @@ pub fn sys(start: &Start) -> Result<(), Errno> {
         mask(tree, &SYS_MASKS, start)?;
     }
     if start.has_cgroup {
-        let cgroup = trees::make(c"cgroup2", None, access)?;
+        let cgroup = if start.workload.host.has(Spaces::CGROUP) {
+            // Of the machine's tree only whoever the machine belongs to makes a mount; here is one.
+            let machines = mount::clone_tree(BorrowedFd::CWD, c"/sys/fs/cgroup", Depth::This)?;
+            mount::isolate(machines.borrow(), Depth::This, access)?;
+            machines
+        } else {
+            trees::make(c"cgroup2", None, access)?
+        };
         mount::move_to(cgroup.borrow(), tree, c"fs/cgroup")?;
     }
     Ok(())

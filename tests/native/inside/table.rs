@@ -439,6 +439,14 @@ pub const MACHINE_VARIANTS: &[Variant] = &[
         shared: &["cgroup", "ipc", "net", "time", "user", "uts"],
         ..PLAIN_VARIANT
     },
+    // Ids of its own, and the machine's tree of cgroups: to be looked at.
+    Variant {
+        name: "accounted",
+        keys: "namespaces = { cgroup = \"host\" }",
+        sees: &["cgroup 0::/accounted,"],
+        shared: &["cgroup", "time"],
+        ..PLAIN_VARIANT
+    },
     Variant { name: "joined", keys: "join = \"pod\"", sees: &["hostname pod,"], ..PLAIN_VARIANT },
     Variant {
         name: "settings",
