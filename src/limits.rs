@@ -129,3 +129,6 @@ pub const MOUNT_DATA: usize = 512;
 
 /// Bytes of /proc/self/mountinfo looked at in one go at the machine's end: 200 mounts or so.
 pub const MOUNT_TABLE: usize = 32 * 1024;
+
+/// Name servers that are known at once; resolv.conf(5) takes three, and interfaces come and go.
+pub const RESOLVERS: usize = 8;

@@ -25,6 +25,9 @@ pub const DPKG: Tool =
 
 pub const ZSTD: Tool = Tool { program: "zstd", package: "zstd", why: "compresses the image" };
 
+pub const DNSMASQ: Tool =
+    Tool { program: "dnsmasq", package: "dnsmasq-base", why: "is the DHCP server of a test" };
+
 pub fn qemu(arch: Arch) -> Tool {
     let (program, package) = arch.qemu();
     Tool { program, package, why: "boots the image" }

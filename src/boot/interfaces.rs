@@ -5,12 +5,11 @@
 
 use super::complain;
 use super::late::Patience;
-use crate::config::address::{Cidr, Route, ip};
+use crate::config::address::Cidr;
 use crate::config::{Config, Interface};
 use crate::net::conversation::{Conversation, Trouble};
 use crate::net::link::{self, Kind};
-use crate::net::message::Messages;
-use crate::net::{firewall, rules};
+use crate::net::{firewall, rules, uplink};
 use crate::sys::netlink::Family;
 use crate::sys::{BorrowedFd, Errno, fs, socket};
 use crate::text::Text;
@@ -22,7 +21,8 @@ pub(super) fn modules(config: &Config) -> impl Iterator<Item = &'static [u8]> {
     use crate::config::Network;
     let interfaces = |is: fn(&Interface) -> bool| config.interfaces.iter().any(is);
     let workloads = |network| config.workloads.iter().any(|workload| workload.network == network);
-    let wanted: [(bool, &'static [u8]); 5] = [
+    let wanted: [(bool, &'static [u8]); 6] = [
+        (interfaces(|interface| interface.dhcp), b"af_packet"),
         (interfaces(|interface| interface.bridge), b"bridge veth"),
         (interfaces(|interface| interface.vlan.is_some()), b"8021q"),
         (workloads(Network::Macvlan), b"macvlan"),
@@ -64,7 +64,7 @@ pub(super) fn configure(config: &Config, guarded: bool, patience: &mut Patience)
     for interface in config.interfaces.iter().filter(|interface| guarded || !interface.bridge) {
         let name = config.bytes(interface.name);
         let done = find_or_make(config, interface, &kernel, patience)
-            .and_then(|index| set_up(config, interface, &kernel, index));
+            .and_then(|index| uplink::set_up(config, interface, &kernel, index));
         match done {
             Ok(()) => {
                 let mut addresses = log::Line::new();
@@ -116,37 +116,6 @@ fn find_or_make(
         }
     }
     find(kernel, name, patience)
-}
-
-/// Tries everything; what it could not do first.
-fn set_up(config: &Config, interface: &Interface, kernel: &Conversation, index: u32) -> Result<(), Trouble> {
-    let mac = interface.mac.and_then(|mac| crate::config::address::mac(config.bytes(mac)));
-    kernel.say(&mut |out| {
-        if let Some(mac) = &mac {
-            link::set_mac(out, index, mac);
-        }
-        if let Some(mtu) = interface.mtu {
-            link::set_mtu(out, index, mtu);
-        }
-        for word in config.words(interface.addresses) {
-            if let Some(address) = Cidr::parse(config.bytes(*word)) {
-                link::add_address(out, index, &address);
-            }
-        }
-        link::turn_on(out, index);
-        for word in config.words(interface.gateways) {
-            add_route(out, index, ip(config.bytes(*word)).map(Route::default));
-        }
-        for word in config.words(interface.routes) {
-            add_route(out, index, Route::parse(config.bytes(*word)));
-        }
-    })
-}
-
-fn add_route(out: &mut Messages, index: u32, route: Option<Route>) {
-    if let Some(route) = route {
-        link::add_route(out, index, &route);
-    }
 }
 
 /// Lets packets through the machine, which the firewall stands in the way of.
@@ -202,4 +171,19 @@ fn write_of(before: &[u8], name: &[u8], after: &[u8], value: &[u8]) {
         None => Err(Errno::ENAMETOOLONG),
     };
     complain!(result, "cannot write ", value, " to ", path);
+}
+
+/// Brings the addresses that machines had by DHCP before their restart to where PID 1 finds them
+/// without waiting for a disk.
+pub(super) fn recall_leases(config: &Config) {
+    for interface in config.interfaces.iter().filter(|interface| interface.dhcp) {
+        let name = config.bytes(interface.name);
+        let [mut kept, mut here] = [uplink::KEPT, uplink::HERE].map(|place| uplink::lease_path(place, name));
+        let Some((kept, here)) = kept.as_c_str().zip(here.as_c_str()) else { continue };
+        // Most machines have none.
+        let mut text = [0; uplink::ADDRESS];
+        if let Ok(text) = fs::read_file(BorrowedFd::CWD, kept, &mut text) {
+            complain!(uplink::replace(here, text, false), "cannot write ", here);
+        }
+    }
 }

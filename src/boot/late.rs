@@ -42,6 +42,7 @@ pub fn late(config: &Config, found: &Found, keeper: Option<BorrowedFd>) -> u8 {
     let guarded = interfaces::guard(config, keeper);
     interfaces::configure(config, guarded, &mut patience);
     let complete = filesystems::mount_all(config, &mut patience);
+    interfaces::recall_leases(config);
     find_devices(config, &mut patience);
     load_filesystems(config);
     patience.wait_for(&mut || has_stdio(config));

@@ -5,6 +5,7 @@
 
 use super::address::{self, Cidr, Egress, Published, Route};
 use super::calls::{NATIVE, SETS};
+use super::schema::Key;
 use crate::limits;
 use crate::pack::Packed;
 use crate::packed;
@@ -172,7 +173,7 @@ impl Form {
                 Form::Cpuset => is_cpuset(text),
                 Form::Capability => capability(text).is_some(),
                 Form::PortRange => port_range(text).is_some(),
-                Form::Cidr => Cidr::parse(text).is_some(),
+                Form::Cidr => Cidr::parse(text).is_some() || text == DHCP,
                 Form::Ip => address::ip(text).is_some(),
                 Form::Route => Route::parse(text).is_some(),
                 Form::Port => Published::parse(text).is_some(),
@@ -199,10 +200,10 @@ impl Form {
             }
     }
 
-    /// Does a later version take what this one does not?
-    pub fn is_for_later(self, text: &[u8]) -> bool {
+    /// Does a later version take what this one does not, in that section?
+    pub(super) fn is_for_later(self, text: &[u8], section: Key) -> bool {
         match self {
-            Form::Cidr => text == b"dhcp",
+            Form::Cidr => text == DHCP && section != Key::Interface,
             Form::Interface => text == b"dns",
             _ => false,
         }
@@ -301,6 +302,9 @@ impl Form {
         (least <= number && number <= most).then_some(number)
     }
 }
+
+/// What stands for an address that a server gives.
+pub(super) const DHCP: &[u8] = b"dhcp";
 
 /// A device that a workload is given: its path, and whether it may write there.
 pub fn granted(text: &[u8]) -> (&[u8], bool) {

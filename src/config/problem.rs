@@ -115,6 +115,7 @@ sentences! {
     // Values that are well-formed and yet cannot be.
     NoCommand "@T has no `command`|`command = [\"/bin/program\", \"argument\"]`";
     NoType "@T has no `type`|the name of a filesystem";
+    DhcpOnBridge "@T of a bridge cannot come by DHCP|it is the machine's own network: \"10.88.0.1/24\"";
     NoAddress "@T has no `address`|`address = \"192.0.2.5/24\"`, or `[]` for none";
     NoDevice "@T has no `device`|a block device, or where it is mounted";
     NotOneVolume "@T is not one volume|`{ tmpfs = \"8M\" }` or `{ source = \"/directory\" }`";

@@ -449,7 +449,7 @@ impl Reader<'_> {
             return false;
         }
         let bytes = self.config.bytes(Str::unpacked(self.value));
-        let number = if form.is_for_later(bytes) {
+        let number = if form.is_for_later(bytes, self.section) {
             return self.wrong(token, Wrong::NotYet.into());
         } else if bytes == form.special() {
             Some(SPECIAL)

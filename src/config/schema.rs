@@ -284,7 +284,7 @@ sections! {
         "required" Boolean MountRequired, "A boot without it has failed.";
     }
     Interface "[network.NAME]" {
-        "address" Addresses Address, "IP addresses with their prefix lengths.";
+        "address" Addresses Address, "IP addresses with their prefix lengths, and \"dhcp\".";
         "gateway" Gateways Gateway, "The routers of the default routes.";
         "routes" Routes Routes, "Other routes.";
         "mtu" Mtu Mtu, "The largest packet.";

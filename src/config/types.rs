@@ -261,8 +261,10 @@ pub struct Mount {
 #[derive(Clone, Copy, Debug)]
 pub struct Interface {
     pub name: Str,
-    /// [`Cidr`](super::address::Cidr)s.
+    /// [`Cidr`](super::address::Cidr)s, and "dhcp".
     pub addresses: List<Str>,
+    /// One comes by DHCP.
+    pub dhcp: bool,
     /// [`Ip`](super::address::Ip)s: default routes.
     pub gateways: List<Str>,
     /// [`Route`](super::address::Route)s.

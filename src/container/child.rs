@@ -19,7 +19,13 @@ impl Init {
             Place::Group => {
                 let parent = process::group();
                 let _ = process::new_group();
-                self.terminal.take(parent, process::id());
+                let own = process::id();
+                // catatonit's program, in which TTIN is blocked, would not stop and wait for it.
+                if self.kind == Kind::Catatonit {
+                    self.terminal.seize(own);
+                } else {
+                    self.terminal.take(parent, own);
+                }
             }
             Place::Session => {
                 let _ = process::new_session();

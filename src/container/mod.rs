@@ -78,6 +78,8 @@ struct Init {
     terminal: Terminal,
     /// HUP and CONT that the kernel sent because the terminal was given up, a bit each.
     unasked: u64,
+    /// The child was stopped as a shell's job, which its whole group is to be continued for.
+    suspended: bool,
     /// The child's, once it has ended; then only the rest is waited for.
     status: Option<u8>,
     /// When the processes that are left get SIGKILL.
@@ -112,6 +114,7 @@ pub fn run(kind: Kind, args: Args) -> ! {
         child: 0,
         terminal: Terminal::None,
         unasked: 0,
+        suspended: false,
         status: None,
         deadline: None,
         last_signal: TERM,
@@ -246,24 +249,35 @@ impl Init {
             self.unasked &= !bit(signal);
             return None;
         }
-        if self.kind.drops(signal) || self.status.is_some() {
+        if self.status.is_some() {
             return None;
         }
-        if signal == CONT {
-            // `fg` has put us into the foreground, and means the child.
-            self.terminal.take(process::group(), self.child);
+        if signal == CONT && self.continued() {
+            return None;
         }
-        self.forward(signal);
-        if self.place() != Place::Group && matches!(signal, TSTP | TTIN | TTOU) {
-            self.say(Level::Debug, "\x01Suspending self due to TTY signal.", 0, 0);
-            self.suspend();
+        if !self.kind.drops(signal) {
+            self.forward(signal);
+        }
+        if matches!(signal, TSTP | TTIN | TTOU) {
+            match (self.kind, self.place()) {
+                (Kind::Corm, Place::Same) => self.suspend(self.pid, signal),
+                (_, Place::Group) => {}
+                _ => {
+                    self.say(Level::Debug, "\x01Suspending self due to TTY signal.", 0, 0);
+                    self.suspend(self.pid, STOP);
+                }
+            }
         }
         None
     }
 
-    /// No effect on PID 1.
-    fn suspend(&self) {
-        let _ = children::kill(self.pid, STOP);
+    /// Stops a process or, negative, a group with us in it. The kernel forgets stop signals,
+    /// STOP excepted, to a group that no shell could continue, and all to PID 1.
+    fn suspend(&self, whom: u32, signal: u8) {
+        let _ = children::kill(whom, signal);
+        // It has come, and is blocked: here it acts.
+        let _ = event::replace_mask(self.signals() & !bit(signal));
+        let _ = event::replace_mask(self.signals());
     }
 
     fn forward(&mut self, signal: u8) {
@@ -355,14 +369,44 @@ impl Init {
     }
 
     /// The child was stopped. It may have wanted the terminal, which a shell gives
-    /// to its job's group, ours, only after it has started us.
-    fn stopped(&self, signal: u8) {
-        if matches!(signal, TTIN | TTOU) && self.terminal.take(process::group(), self.child) {
+    /// to its job's group, ours, only after it has started us. Otherwise our job is
+    /// stopped with it, as it would be if the child were in our group: the shell then
+    /// knows, and `fg` continues us.
+    fn stopped(&mut self, signal: u8) {
+        let own = process::group();
+        let wanted = matches!(signal, TTIN | TTOU);
+        if wanted && self.terminal.take(own, self.child) {
             let _ = children::kill_group(self.child, CONT);
-        } else if self.kind == Kind::Corm && self.terminal.give_back(self.child) {
-            // As a shell's job we are as good as stopped, too.
-            self.suspend();
+            return;
         }
+        let stops = if wanted {
+            !matches!(self.terminal, Terminal::None)
+        } else {
+            self.kind == Kind::Corm && self.terminal.give_back(self.child)
+        };
+        if !stops {
+            return;
+        }
+        self.suspended = true;
+        // Who raises STOP means itself; the others come from a terminal, and to a whole job.
+        self.suspend(if signal == STOP { self.pid } else { own.wrapping_neg() }, signal);
+        // Continued, or never stopped as nobody could continue us: the child goes on. (Where our
+        // group is somebody's outside, 0, that one is stopped.)
+        if signal == TSTP && own != 0 {
+            let _ = time::wait_for_signal(bit(CONT), Some(0));
+            self.continued();
+        }
+    }
+
+    /// `fg` has put us into the foreground, and means the child; `bg` means it, too. Was it
+    /// stopped as a job?
+    fn continued(&mut self) -> bool {
+        self.terminal.take(process::group(), self.child);
+        let suspended = core::mem::take(&mut self.suspended);
+        if suspended {
+            let _ = children::kill_group(self.child, CONT);
+        }
+        suspended
     }
 
     /// The child has ended: what becomes of its status, and of the others.

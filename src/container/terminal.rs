@@ -24,8 +24,8 @@ impl Terminal {
         if exists(BorrowedFd::STDIN) { Terminal::Stdin } else { Terminal::None }
     }
 
-    /// Makes a process group the foreground one, if `from` is it now; says whether it is.
-    fn give(&self, from: u32, to: u32) -> Result<bool, Errno> {
+    /// Makes a process group the foreground one, if `from` is it now or is nobody; says whether it is.
+    fn give(&self, from: Option<u32>, to: u32) -> Result<bool, Errno> {
         let device;
         let terminal = match self {
             Terminal::None => return Ok(false),
@@ -37,7 +37,7 @@ impl Terminal {
         };
         match tty::foreground(terminal)? {
             group if group == to => {}
-            group if group == from => tty::set_foreground(terminal, to)?,
+            group if from.is_none_or(|from| group == from) => tty::set_foreground(terminal, to)?,
             // In the background, or somebody else's now.
             _ => return Ok(false),
         }
@@ -46,12 +46,17 @@ impl Terminal {
 
     /// From us to the child, if we have it. `own` is our process group.
     pub fn take(&self, own: u32, child: u32) -> bool {
-        self.give(own, child).unwrap_or(false)
+        self.give(Some(own), child).unwrap_or(false)
+    }
+
+    /// From whoever has it.
+    pub fn seize(&self, child: u32) -> bool {
+        self.give(None, child).unwrap_or(false)
     }
 
     /// Back from the child, if it has it.
     pub fn give_back(&self, child: u32) -> bool {
-        self.give(child, process::group()).unwrap_or(false)
+        self.give(Some(child), process::group()).unwrap_or(false)
     }
 }
 

@@ -16,6 +16,7 @@ mod ready;
 mod reap;
 pub(crate) mod signals;
 mod state;
+mod uplinks;
 mod watch;
 
 use crate::boot::{self, Found};
@@ -146,6 +147,7 @@ impl Init {
             self.state.output_deadline(),
             self.state.rescue_deadline,
             self.state.watch_again,
+            self.network_due(),
             self.introduce,
         ];
         let deadline = deadlines.into_iter().flatten().min();
@@ -172,6 +174,7 @@ impl Init {
         self.resume_output();
         self.rescue_again();
         self.watch_again();
+        self.serve_network();
         if self.introduce.take().is_some() {
             boot::introduce(self.config, &self.found);
         }
@@ -194,6 +197,8 @@ impl Init {
             Some(Source::Newline(id)) => self.take_newline(id),
             Some(Source::Control) => self.accept_client(),
             Some(Source::Client(slot)) => self.serve(slot),
+            Some(Source::Links) => self.take_link_news(),
+            Some(Source::Uplink(slot)) => self.take_packets(slot),
             None => {}
         }
     }

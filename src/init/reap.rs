@@ -47,6 +47,7 @@ impl Init {
         log::open_console();
         let keeper = self.state.keeper.take();
         self.state.firewall = keeper.and_then(|keeper| socket::receive_descriptor(keeper.borrow()).ok());
+        self.watch_links();
         if exit.is_failure() {
             if let Exit::Signal(_) = exit {
                 error!("the child that loads modules and mounts filesystems was ", exit);

@@ -6,12 +6,14 @@
 
 use super::clients::Client;
 use super::output::Which;
+use super::uplinks::Uplink;
 use super::watch::Watch;
 use crate::cgroup;
 use crate::config::{Sources, WorkloadId};
 use crate::limits;
 use crate::log::capture::{Begun, Budget, Stream};
 use crate::log::ring::Ring;
+use crate::net::resolvers::Resolvers;
 use crate::supervise::Supervisor;
 use crate::sys::OwnedFd;
 
@@ -38,9 +40,15 @@ pub struct State {
     pub home: Option<OwnedFd>,
     /// There may be children to reap.
     pub unreaped: bool,
+    /// Where the kernel tells of interfaces.
+    pub links: Option<OwnedFd>,
     /// The control socket, and who is connected to it.
     pub control: Option<OwnedFd>,
     pub clients: [Client; limits::CLIENTS],
+    /// The name servers that are known now; only `uplinks` writes it.
+    pub resolvers: Resolvers,
+    /// The interfaces of the config, by their places in it.
+    pub uplinks: [Uplink; limits::INTERFACES],
     pub supervisor: Supervisor,
     pub edges: [Edge; limits::WORKLOADS],
     /// The config's text, as read.
@@ -100,6 +108,9 @@ impl State {
         rescue_deadline: None,
         watch_again: None,
         unreaped: false,
+        links: None,
+        resolvers: Resolvers::NONE,
+        uplinks: [const { Uplink::NONE }; limits::INTERFACES],
         control: None,
         clients: [const { Client::NONE }; limits::CLIENTS],
     };
@@ -158,6 +169,9 @@ pub enum Source {
     Newline(WorkloadId),
     Control,
     Client(u16),
+    Links,
+    /// A packet for one of [`State::uplinks`].
+    Uplink(u16),
 }
 
 impl Source {
@@ -171,6 +185,8 @@ impl Source {
             Source::Limit(id, index) => (u64::from(index).saturating_add(LIMITS), id.0),
             Source::Notice(id) => (8, id.0),
             Source::Newline(id) => (9, id.0),
+            Source::Links => (10, 0),
+            Source::Uplink(slot) => (11, slot),
             Source::Control => (5, 0),
             Source::Client(slot) => (6, slot),
         };
@@ -189,6 +205,8 @@ impl Source {
             6 => Source::Client(id.0),
             8 => Source::Notice(id),
             9 => Source::Newline(id),
+            10 => Source::Links,
+            11 => Source::Uplink(id.0),
             index => Source::Limit(id, u8::try_from(index.checked_sub(LIMITS)?).ok()?),
         })
     }

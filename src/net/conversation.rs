@@ -70,6 +70,16 @@ impl Conversation {
         index.ok_or(Trouble::new(What::Find, Errno::ENODEV))
     }
 
+    /// Says something, and leaves what comes to whoever reads this socket.
+    pub fn ask(&self, write: &mut dyn FnMut(&mut Messages)) -> Result<(), Trouble> {
+        let mut room = [0; 64];
+        let mut messages = Messages::new(&mut room);
+        write(&mut messages);
+        let said = messages.finish().ok_or(Errno::E2BIG);
+        let written = said.and_then(|said| io::write(self.0.borrow(), said));
+        written.map(drop).map_err(|errno| Trouble::new(What::Talk, errno))
+    }
+
     #[inline(never)]
     fn exchange(
         &self,

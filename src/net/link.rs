@@ -3,7 +3,7 @@
 //! Each function adds one message. Its sequence number is the [`What`] of it, so
 //! that a refusal says what was refused without anybody keeping books.
 
-use super::message::{APPEND, CREATE, EXCLUSIVE, Messages, REPLACE};
+use super::message::{self, APPEND, CREATE, DUMP, EXCLUSIVE, Messages, REPLACE};
 use crate::config::address::{Cidr, Route};
 use crate::pack::{self, Packed};
 use crate::packed;
@@ -42,6 +42,8 @@ whats! {
     Mtu "set its MTU"
     TurnOn "turn it on"
     Address "set its address"
+    Remove "remove its address"
+    Listen "listen for changes"
     Route "set a route"
     Connect "connect it"
     Isolate "keep it from its neighbours"
@@ -61,7 +63,10 @@ impl Show for What {
 const NEW_LINK: u16 = 16;
 const GET_LINK: u16 = 18;
 const NEW_ADDRESS: u16 = 20;
+const DELETE_ADDRESS: u16 = 21;
 const NEW_ROUTE: u16 = 24;
+
+const DELETE_LINK: u16 = 17;
 
 // IFLA_*
 const MAC: u16 = 1;
@@ -97,6 +102,51 @@ pub fn find(out: &mut Messages, name: &[u8]) {
 
 /// Where in an answer's payload the number of an interface is.
 pub const INDEX: usize = 4;
+
+/// Asks for all interfaces; they come as if each had just changed.
+pub fn list(out: &mut Messages) {
+    out.begin(GET_LINK, DUMP, What::Find as u32, &about(0, false));
+}
+
+/// An interface that is there, has changed, or is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Link<'m> {
+    pub index: u32,
+    pub name: &'m [u8],
+    /// `None`: it is no Ethernet.
+    pub mac: Option<[u8; 6]>,
+    /// Somebody has turned it on.
+    pub is_on: bool,
+    /// ... and there is a carrier.
+    pub is_ready: bool,
+    pub is_gone: bool,
+}
+
+/// What a message says about an interface.
+pub fn read<'m>(message: &message::Message<'m>) -> Option<Link<'m>> {
+    const ON: u32 = 1;
+    /// IFF_RUNNING and IFF_LOWER_UP.
+    const READY: u32 = 0x40 | 0x1_0000 | ON;
+    let is_gone = message.kind == DELETE_LINK;
+    let fixed = message.payload;
+    // What bridges say of their ports is of another family.
+    if !(is_gone || message.kind == NEW_LINK) || fixed.first() != Some(&0) {
+        return None;
+    }
+    let index = message::number(fixed.get(INDEX..)?)?;
+    let flags = message::number(fixed.get(8..)?)?;
+    let attributes = fixed.get(16..)?;
+    let name = message::find(attributes, NAME)?;
+    let mac = message::find(attributes, MAC);
+    Some(Link {
+        index,
+        name: name.strip_suffix(b"\0").unwrap_or(name),
+        mac: mac.filter(|mac| mac.len() == 6).and_then(|mac| mac.first_chunk().copied()),
+        is_on: flags & ON != 0,
+        is_ready: flags & READY == READY,
+        is_gone,
+    })
+}
 
 /// What kind of interface is to be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -224,17 +274,8 @@ pub fn move_into(out: &mut Messages, index: u32, name: &[u8], namespace: u32) {
 /// `struct ifaddrmsg` and IFA_*.
 #[inline(never)]
 pub fn add_address(out: &mut Messages, index: u32, address: &Cidr) {
-    const ADDRESS: u16 = 1;
-    const LOCAL: u16 = 2;
     const BROADCAST: u16 = 4;
-    /// IFA_F_NODAD: the config says whose it is.
-    const NOBODY_IS_ASKED: u8 = 2;
-    let [a, b, c, d] = index.to_ne_bytes();
-    let flags = if address.ip.six { NOBODY_IS_ASKED } else { 0 };
-    let fixed = [family(address), address.length, flags, 0, a, b, c, d];
-    out.begin(NEW_ADDRESS, CREATE | REPLACE, What::Address as u32, &fixed);
-    out.attribute(LOCAL, address.ip.bytes());
-    out.attribute(ADDRESS, address.ip.bytes());
+    begin_address(out, NEW_ADDRESS, CREATE | REPLACE, What::Address, index, address);
     if !address.ip.six && address.length < 31 {
         let [a, b, c, d, ..] = address.ip.all;
         let all = u32::from_be_bytes([a, b, c, d]) | u32::MAX.wrapping_shr(address.length.into());
@@ -242,21 +283,56 @@ pub fn add_address(out: &mut Messages, index: u32, address: &Cidr) {
     }
 }
 
+/// Removes it, and with it the routes that are under it.
+pub fn remove_address(out: &mut Messages, index: u32, address: &Cidr) {
+    begin_address(out, DELETE_ADDRESS, 0, What::Remove, index, address);
+}
+
+#[inline(never)]
+fn begin_address(out: &mut Messages, kind: u16, how: u16, what: What, index: u32, address: &Cidr) {
+    const ADDRESS: u16 = 1;
+    const LOCAL: u16 = 2;
+    /// IFA_F_NODAD: the config says whose it is.
+    const NOBODY_IS_ASKED: u8 = 2;
+    let [a, b, c, d] = index.to_ne_bytes();
+    let flags = if address.ip.six { NOBODY_IS_ASKED } else { 0 };
+    let fixed = [family(address), address.length, flags, 0, a, b, c, d];
+    out.begin(kind, how, what as u32, &fixed);
+    out.attribute(LOCAL, address.ip.bytes());
+    out.attribute(ADDRESS, address.ip.bytes());
+}
+
+/// RTPROT_STATIC and RTPROT_DHCP: who made a route.
+const STATIC: u8 = 4;
+const LEASED: u8 = 16;
+
+pub fn add_route(out: &mut Messages, index: u32, route: &Route) {
+    begin_route(out, index, route, STATIC, 0);
+}
+
+/// A route that goes with an address: the kernel removes it when that goes. Its router need not be
+/// in that address's network (RTNH_F_ONLINK).
+pub fn add_leased_route(out: &mut Messages, index: u32, route: &Route, own: &Cidr) {
+    const SOURCE: u16 = 7;
+    const ON_LINK: u8 = 4;
+    let flags = if route.via.is_some_and(|via| !own.has(&via)) { ON_LINK } else { 0 };
+    begin_route(out, index, route, LEASED, flags);
+    out.attribute(SOURCE, own.ip.bytes());
+}
+
 /// `struct rtmsg` and RTA_*.
 #[inline(never)]
-pub fn add_route(out: &mut Messages, index: u32, route: &Route) {
+fn begin_route(out: &mut Messages, index: u32, route: &Route, protocol: u8, flags: u8) {
     const DESTINATION: u16 = 1;
     const INTERFACE: u16 = 4;
     const GATEWAY: u16 = 5;
     const METRIC: u16 = 6;
     const MAIN: u8 = 254;
-    /// Made by an administrator.
-    const STATIC: u8 = 4;
     const ANYWHERE: u8 = 0;
     const ON_THE_LINK: u8 = 253;
     const UNICAST: u8 = 1;
     let scope = if route.via.is_some() { ANYWHERE } else { ON_THE_LINK };
-    let fixed = [family(&route.to), route.to.length, 0, 0, MAIN, STATIC, scope, UNICAST, 0, 0, 0, 0];
+    let fixed = [family(&route.to), route.to.length, 0, 0, MAIN, protocol, scope, UNICAST, flags, 0, 0, 0];
     // IPv6 tells routes apart by their gateways too; there nothing is replaced.
     let how = if route.to.ip.six { APPEND } else { REPLACE };
     out.begin(NEW_ROUTE, CREATE | how, What::Route as u32, &fixed);

@@ -107,6 +107,19 @@ pub fn make_symlink(target: &CStr, dir: BorrowedFd, path: &CStr) -> Result<(), E
     unsafe { call!(symlinkat, target.as_ptr(), dir.number(), path.as_ptr()) }.map(drop)
 }
 
+/// renameat2(2): what was at `to` is gone at once.
+pub fn rename(from: &CStr, to: &CStr) -> Result<(), Errno> {
+    let here = BorrowedFd::CWD.number();
+    // SAFETY: both strings are NUL-terminated and outlive the call.
+    unsafe { call!(renameat2, here, from.as_ptr(), here, to.as_ptr(), 0) }.map(drop)
+}
+
+/// fsync(2): waits until a file's bytes are on its disk.
+pub fn sync_file(file: BorrowedFd) -> Result<(), Errno> {
+    // SAFETY: no pointers.
+    unsafe { call!(fsync, file.number()) }.map(drop)
+}
+
 /// unlinkat(2) of something that is no directory.
 pub fn remove_file(dir: BorrowedFd, path: &CStr) -> Result<(), Errno> {
     // SAFETY: `path` is NUL-terminated and outlives the call.

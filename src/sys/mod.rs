@@ -30,6 +30,7 @@ mod mem;
 pub mod module;
 pub mod mount;
 pub mod netlink;
+pub mod packet;
 pub mod pages;
 mod panic;
 pub mod power;

@@ -31,3 +31,20 @@ pub fn ask_for_reasons(socket: BorrowedFd) -> Result<(), Errno> {
     unsafe { call!(setsockopt, socket.number(), SOL_NETLINK, EXT_ACK, &raw const yes, size_of::<i32>()) }
         .map(drop)
 }
+
+/// What the kernel tells whoever listens, a bit each: RTMGRP_LINK, and RTNLGRP_ND_USEROPT, what routers
+/// say of name servers.
+pub const LINKS: u32 = 1;
+pub const ROUTERS: u32 = 1 << 19;
+
+/// Bytes in which the kernel puts together what it says unasked, a page or 8 KiB.
+pub const ROOM: usize = 8192;
+
+/// bind(2): from now on what changes in those groups can be read, unasked. ENOBUFS from read(2):
+/// more has changed than there was room for.
+pub fn listen(socket: BorrowedFd, groups: u32) -> Result<(), Errno> {
+    // struct sockaddr_nl: family and padding, pid (the kernel finds one), groups.
+    let address = [libc::AF_NETLINK as u32, 0, groups];
+    // SAFETY: `address` is a struct sockaddr_nl of that size.
+    unsafe { call!(bind, socket.number(), address.as_ptr(), size_of_val(&address)) }.map(drop)
+}

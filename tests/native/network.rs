@@ -1,6 +1,9 @@
 //! Workloads on a bridge, seen from an outside world, from the machine and from each other. corm is
 //! PID 1 of namespaces of its own here, on the kernel of this machine.
 
+#[path = "network/dhcp.rs"]
+mod dhcp;
+
 use anyhow::{Context, Result};
 use corm_native_tests::{PATIENCE, Place, install, wait_until};
 use std::collections::HashMap;
@@ -41,6 +44,15 @@ exec /init
 impl World {
     /// `None`, and said so, where this machine cannot do it.
     fn boot(place: &Place, config: &str) -> Result<Option<World>> {
+        World::boot_into(place, config, |_| Ok(()))
+    }
+
+    /// The same, with something done outside before there is a machine.
+    fn boot_into(
+        place: &Place,
+        config: &str,
+        prepare: impl FnOnce(&str) -> Result<()>,
+    ) -> Result<Option<World>> {
         let able = |command: &str| {
             Command::new("sh").args(["-ec", command]).output().is_ok_and(|it| it.status.success())
         };
@@ -69,6 +81,7 @@ impl World {
             &outside,
             "ip link set lo up; ip addr add 192.0.2.1/24 dev up1; ip addr add 2001:db8::1/64 dev up1 nodad; ip link set up1 up",
         )?;
+        prepare(&outside)?;
         let mut corm = Command::new("ip")
             .args([
                 "netns",

@@ -32,7 +32,7 @@ impl Setup {
 /// Also the first step of `cargo xtask test`.
 pub fn everything(boards: &[Board]) -> Result<()> {
     toolchain::require_rust()?;
-    let mut tools = vec![host::DPKG];
+    let mut tools = vec![host::DPKG, host::DNSMASQ];
     tools.extend(boards.iter().map(|board| host::qemu(board.arch)));
     host::require(&tools)?;
     let mut arches: Vec<Arch> = boards.iter().map(|board| board.arch).collect();

@@ -5,7 +5,7 @@
 //! own, or the first one that nobody else has, in the order of the file.
 
 use super::super::address::{Cidr, ip};
-use super::super::form::SPECIAL;
+use super::super::form::{DHCP, SPECIAL};
 use super::super::problem::Wrong;
 use super::super::schema::Key;
 use super::super::source::Span;
@@ -23,10 +23,13 @@ impl Reader<'_> {
         let given = &self.given;
         let place = self.tree.node(table).key;
         let bridge = given.is(Key::MakeBridge);
+        let addresses = given.entries(Key::Address);
+        let dhcp = self.config.words(addresses).iter().any(|word| self.config.bytes(*word) == DHCP);
         let vlan = given.string(Key::Link).zip(given.short(Key::Vlan, SPECIAL).map(|number| number as u16));
         let interface = Interface {
             name,
-            addresses: given.entries(Key::Address),
+            addresses,
+            dhcp,
             gateways: given.entries(Key::Gateway),
             routes: given.entries(Key::Routes),
             mtu: given.short(Key::Mtu, SPECIAL),
@@ -42,6 +45,9 @@ impl Reader<'_> {
             self.wrong(place, Wrong::VlanAlone.into());
         } else if interface.masquerade && !bridge {
             self.wrong(self.tree.node(masquerade).key, Wrong::BridgeOnly.into());
+        }
+        if dhcp && bridge {
+            self.wrong(self.tree.node(self.given.get(Key::Address).node).key, Wrong::DhcpOnBridge.into());
         }
         // A gateway that nothing reaches is told by itself.
         let addressed =

@@ -21,8 +21,10 @@ fn main() {
             "regroup" => regroup(),
             "leave" => leave(),
             "wait" => wait(),
+            "told" => drop(std::io::stdin().read_line(&mut String::new())),
             "become" => become_root(),
             "terminal" => want_terminal(),
+            "pause" => pause_until_continued(),
             "shares" => say(&format!("foreground {}", foreground())),
             word => say(word),
         }
@@ -87,6 +89,20 @@ fn want_terminal() {
     unsafe {
         libc::tcgetattr(0, settings.as_mut_ptr());
         libc::tcsetattr(0, libc::TCSANOW, settings.as_ptr());
+    }
+}
+
+/// Until a SIGCONT comes, before or after the process is stopped.
+fn pause_until_continued() {
+    let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    let mut signal = 0;
+    // SAFETY: `set` is written before it is read; a signal of it is writable.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), libc::SIGCONT);
+        libc::sigprocmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut());
+        say("pauses");
+        libc::sigwait(set.as_ptr(), &raw mut signal);
     }
 }
 

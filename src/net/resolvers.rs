@@ -1,0 +1,93 @@
+//! The name servers that the machine knows now: plain data, one place for all who want them.
+//!
+//! What the config says comes first, then what leases say, then what routers say. Each is known for
+//! a time and by way of one interface, and goes with either.
+
+use crate::config::address::Ip;
+use crate::limits;
+use crate::put;
+use crate::text::Sink;
+use heapless::Vec;
+
+/// Who has told of a server.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
+#[repr(u8)]
+pub enum Teller {
+    Lease,
+    Router,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Server {
+    pub address: Ip,
+    pub teller: Teller,
+    /// The place in the config of the interface it was told on.
+    pub interface: u8,
+    /// In milliseconds since boot.
+    pub until: u64,
+}
+
+/// Servers in their order, and the domain that short names are in.
+#[derive(Clone, Debug)]
+pub struct Resolvers {
+    pub servers: Vec<Server, { limits::RESOLVERS }>,
+    pub domain: (u8, [u8; 127]),
+}
+
+impl Resolvers {
+    pub const NONE: Resolvers = Resolvers { servers: Vec::new(), domain: (0, [0; 127]) };
+
+    pub fn domain(&self) -> &[u8] {
+        let (length, letters) = &self.domain;
+        letters.get(..usize::from(*length)).unwrap_or(&[])
+    }
+
+    /// Forgets what somebody has told on an interface. Says whether there was anything.
+    pub fn forget(&mut self, teller: Teller, interface: u8) -> bool {
+        self.keep(&mut |server| server.teller != teller || server.interface != interface)
+    }
+
+    /// Forgets whose time is over.
+    pub fn expire(&mut self, now: u64) -> bool {
+        self.keep(&mut |server| now < server.until)
+    }
+
+    #[inline(never)]
+    fn keep(&mut self, is_kept: &mut dyn FnMut(&Server) -> bool) -> bool {
+        let before = self.servers.len();
+        self.servers.retain(|server| is_kept(server));
+        before != self.servers.len()
+    }
+
+    /// Learns of a server, or that it is known for another time. Says whether it is a new one; there is
+    /// room for enough, and what is beyond it nobody would ask.
+    pub fn add(&mut self, new: Server) -> bool {
+        let same = |server: &&mut Server| server.address == new.address && server.interface == new.interface;
+        if let Some(server) = self.servers.iter_mut().find(same) {
+            server.until = new.until;
+            return false;
+        }
+        let place = self.servers.iter().position(|server| server.teller > new.teller);
+        self.servers.insert(place.unwrap_or(self.servers.len()), new).is_ok()
+    }
+
+    /// When the next one's time is over.
+    pub fn due(&self) -> Option<u64> {
+        self.servers.iter().map(|server| server.until).min().filter(|until| *until != u64::MAX)
+    }
+}
+
+/// resolv.conf(5); `name` has the names of interfaces, for addresses that are only good on one.
+pub fn write(resolvers: &Resolvers, name: &dyn Fn(u8) -> &'static [u8], out: &mut dyn Sink) {
+    put!(*out, "# By corm, from what the network says.\n");
+    if !resolvers.domain().is_empty() {
+        put!(*out, "search ", resolvers.domain(), "\n");
+    }
+    for server in &resolvers.servers {
+        put!(*out, "nameserver ", server.address);
+        if server.address.six && matches!(server.address.all, [0xfe, 0x80..=0xbf, ..]) {
+            put!(*out, "%", name(server.interface));
+        }
+        put!(*out, "\n");
+    }
+}
