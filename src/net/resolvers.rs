@@ -3,6 +3,7 @@
 //! What the config says comes first, then what leases say, then what routers say. Each is known for
 //! a time and by way of one interface, and goes with either.
 
+use crate::config::Config;
 use crate::config::address::Ip;
 use crate::limits;
 use crate::put;
@@ -77,16 +78,20 @@ impl Resolvers {
     }
 }
 
-/// resolv.conf(5); `name` has the names of interfaces, for addresses that are only good on one.
-pub fn write(resolvers: &Resolvers, name: &dyn Fn(u8) -> &'static [u8], out: &mut dyn Sink) {
-    put!(*out, "# By corm, from what the network says.\n");
+/// resolv.conf(5). An address that is only good on one interface has its name behind it.
+pub fn write(config: &Config, resolvers: &Resolvers, out: &mut dyn Sink) {
+    put!(*out, "# By corm, from its config and what the network says.\n");
     if !resolvers.domain().is_empty() {
         put!(*out, "search ", resolvers.domain(), "\n");
+    }
+    for word in config.words(config.dns) {
+        put!(*out, "nameserver ", config.bytes(*word), "\n");
     }
     for server in &resolvers.servers {
         put!(*out, "nameserver ", server.address);
         if server.address.six && matches!(server.address.all, [0xfe, 0x80..=0xbf, ..]) {
-            put!(*out, "%", name(server.interface));
+            let interface = config.interfaces.get(usize::from(server.interface));
+            put!(*out, "%", interface.map_or(&b""[..], |interface| config.bytes(interface.name)));
         }
         put!(*out, "\n");
     }
