@@ -3,11 +3,15 @@
 //! The table and the program are those of tests/native/inside.rs. What the program says goes into
 //! its log and from there to the host by a port of its own: a console would be too slow for it.
 
+use crate::storage::{EROFS, make};
 use anyhow::{Context, Result};
 use corm_qemu::Options;
+use corm_qemu::host;
 use corm_tests::*;
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 #[path = "native/inside/table.rs"]
 mod table;
@@ -19,6 +23,9 @@ const ELSEWHERE: &[&str] = &[
     // tests/native/inside.rs runs it on a terminal.
     "terminal",
 ];
+
+/// What a root must have to be mounted on.
+const PLACES: [&str; 5] = ["proc", "dev", "tmp", "data", "sys"];
 
 #[test]
 fn each_wall_of_a_machine_stands_and_falls_with_its_switch() -> Result<()> {
@@ -41,14 +48,29 @@ fn each_wall_of_a_machine_stands_and_falls_with_its_switch() -> Result<()> {
     );
     config += &probe(&names, &script);
     let program = corm_qemu::device::bench(board().arch, "inside")?;
+    // The same root as an image.
+    host::require(&[EROFS])?;
+    let directory = tempfile::tempdir()?;
+    let [root, erofs] = ["root", "erofs"].map(|name| directory.path().join(name));
+    for place in PLACES {
+        std::fs::create_dir_all(root.join(place))?;
+    }
+    std::fs::copy(&program, root.join("inside"))?;
+    std::fs::write(root.join("other"), "a program")?;
+    std::fs::set_permissions(root.join("other"), std::fs::Permissions::from_mode(0o777))?;
+    make(Command::new("mkfs.erofs").arg(&erofs).arg(&root))?;
     let mut image = image(&config)
         .module("overlay")
+        .module("loop")
+        .module("erofs")
+        .module("crc32c_generic")
+        .host_file("/srv/root.erofs", &erofs)
         .host_file("/srv/root/inside", &program)
         .host_file("/srv/data/inside", &program)
         .file("/srv/root/other", "a program", 0o777)
         .file("/etc/shadow", "secrets", 0o600)
         .directory("/srv/data", 0o777);
-    for place in ["proc", "dev", "tmp", "data", "sys"] {
+    for place in PLACES {
         image = image.directory(&format!("/srv/root/{place}"), 0o755);
     }
     let disk = tempfile::NamedTempFile::new()?;

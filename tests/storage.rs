@@ -8,7 +8,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-const EROFS: Tool = Tool { program: "mkfs.erofs", package: "erofs-utils", why: "makes images for a test" };
+pub const EROFS: Tool =
+    Tool { program: "mkfs.erofs", package: "erofs-utils", why: "makes images for a test" };
 const SQUASHFS: Tool =
     Tool { program: "mksquashfs", package: "squashfs-tools", why: "makes images for a test" };
 
@@ -114,7 +115,7 @@ fn images_are_roots_on_a_machine_without_modprobe_and_nothing_of_them_is_left() 
     Ok(())
 }
 
-fn make(command: &mut Command) -> Result<()> {
+pub fn make(command: &mut Command) -> Result<()> {
     let output = command.output()?;
     anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(())
