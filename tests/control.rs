@@ -34,7 +34,7 @@ command = ["/bin/busybox", "sh", "-c", "echo 'not for everybody'; /bin/busybox s
 log = { kernel = false }
 
 [workload.watcher]
-command = ["/bin/sh", "-c", "exec 2>&1; /init ps --json web | grep -c web; /init logs web >/dev/null && echo may read; /init stop web; echo status $?"]
+command = ["/bin/sh", "-c", "exec 2>&1; /init ps --json web | grep -c web; /init logs web >/dev/null && echo may read; /init stop web; echo status $?; /init inspect web; echo status $?"]
 privileged = true
 user = "1000:77"
 restart = "never"
@@ -138,7 +138,14 @@ echo mode=$(stat -c '%a %u %g' /run/corm/control)
     let console = machine.console();
     assert_eq!(
         said_by("watcher", &console),
-        ["1", "may read", "corm stop: only root may do this", "status 77"],
+        [
+            "1",
+            "may read",
+            "corm stop: only root may do this",
+            "status 77",
+            "corm inspect: only root may do this",
+            "status 77",
+        ],
         "{console}"
     );
     assert!(said_by("stranger", &console).contains(&"status 77".to_owned()), "{console}");

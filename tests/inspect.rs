@@ -13,6 +13,7 @@ const WORKLOADS: &[(&str, &str)] = &[
     ("somebody", "user = 1234\nsecurity = { seccomp = \"off\", landlock = \"off\", masks = \"off\" }"),
     ("strict", "security.seccomp = \"strict\""),
     ("reaper", "init = true"),
+    ("gate", "security = { allow-bind = [\"8080\"], allow-connect = [] }"),
     ("pod", ""),
     ("joined", "join = \"pod\"\ninit = true"),
     (
@@ -82,6 +83,8 @@ for name in NAMES moody ended none; do look before $name; done
 /init inspect --json limits >/tmp/json; echo "json $? $(grep -c '"differs":false' /tmp/json) $(tail -n 1 /tmp/json)"
 grep -E '"(cgroup|memory.max|io.max [0-9:]* rbps|mount /dev)"' /tmp/json
 /init inspect volumes | tr -s ' ' | grep -E '(mount /|devices|uid|CONFIG)'
+
+/init inspect gate | tr -s ' ' | grep -E '(allow-|devices)'
 
 echo "disk $(cat /sys/block/vda/dev)"
 pid=$(main plain)
@@ -162,6 +165,11 @@ fn it_agrees_until_something_is_changed_behind_its_back() -> Result<()> {
     assert_eq!(said("before ended"), ["status 1", "corm inspect: ended is not running"]);
     assert_eq!(said("before none")[0], "status 66");
     assert!(said("before none")[1].starts_with("corm inspect: there is no workload `none`"), "{seen}");
+
+    for guarded in ["allow-bind", "allow-connect", "devices"] {
+        let row = format!("{guarded} guarded guarded");
+        assert!(seen.lines().iter().any(|line| line.trim() == row), "{guarded}:\n{seen}");
+    }
 
     // Marked is what was changed, and nothing else.
     let marked = |about: &str| -> Vec<String> {

@@ -57,7 +57,7 @@ pub(super) fn run(this: &Command, words: Words, streams: &mut Streams) -> u8 {
         Ok(connection) => connection,
         Err(failure) => return failure.tell(this.name, streams),
     };
-    let asked = main_process(&mut connection, name)
+    let asked = main_process(&mut connection, name, true)
         .and_then(|pid| read_config(&mut connection, sources, tree, config).map(|()| pid));
     let pid = match asked {
         Ok(Some(pid)) => pid,
@@ -91,12 +91,18 @@ pub(super) fn run(this: &Command, words: Words, streams: &mut Streams) -> u8 {
     }
 }
 
-/// `None`: it has none.
-fn main_process<'a>(connection: &mut Connection, name: &'a [u8]) -> Result<Option<u32>, Failure<'a>> {
+/// `None`: it has none, or, if they have to stand, its walls are still being put up.
+fn main_process<'a>(
+    connection: &mut Connection,
+    name: &'a [u8],
+    walled: bool,
+) -> Result<Option<u32>, Failure<'a>> {
     match connection.ask(&Request::of(Op::Row, name)) {
         Ok(reply) => {
-            let pid = Row::decode(reply).and_then(|row| row.get(Field::Pid));
-            Ok(pid.and_then(|pid| u32::try_from(pid).ok()))
+            let Some(row) = Row::decode(reply) else { return Ok(None) };
+            let pid = row.get(Field::Pid).and_then(|pid| u32::try_from(pid).ok());
+            let is_up = |pid: &u32| !walled || row.state != b"starting" || !process::is_corm(*pid);
+            Ok(pid.filter(is_up))
         }
         // Its suggestion is in the connection.
         Err(Failure::Refused { refusal, .. }) => Err(Failure::Refused { refusal, rest: b"", name }),
@@ -156,7 +162,7 @@ impl Subject<'_> {
             if other.join.unwrap_or(id) == head && id != head {
                 continue;
             }
-            let pid = main_process(connection, self.config.bytes(other.name));
+            let pid = main_process(connection, self.config.bytes(other.name), false);
             let Some(process) = pid.ok().flatten().and_then(|pid| Process::open(pid).ok()) else { continue };
             for ((kind, number), found) in KINDS.iter().zip(numbers).zip(&mut others) {
                 if found.is_none() && process.namespace(kind).is_ok_and(|other| other == number) {

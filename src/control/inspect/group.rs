@@ -5,8 +5,9 @@ use super::{Cell, Subject, process};
 use crate::cgroup::{self, Disk};
 use crate::config::{Limit, Setting};
 use crate::put;
+use crate::sys::bpf::{self, Kind};
 use crate::sys::fs;
-use crate::sys::{BorrowedFd, Errno, bpf};
+use crate::sys::{BorrowedFd, Errno};
 use crate::text::{self, Sink};
 
 /// What a file of a cgroup says, without the newline; `None`: there is none.
@@ -90,11 +91,14 @@ impl Subject<'_> {
             self.limit(group, limit, report)?;
         }
         self.disks(group, report)?;
-        // None would be missed where this kernel has no such programs, or nobody may ask.
-        if let Ok(count) = bpf::attached(bpf::Kind::DEVICE, group) {
-            let wanted: Option<&[u8]> = if self.workload.privileged { None } else { Some(b"guarded") };
-            let kernel: &[u8] = if count > 0 { b"guarded" } else { b"open" };
-            report.row(b"devices", kernel, b"", wanted);
+        guard(group, "devices", &[Kind::DEVICE], !self.workload.privileged, report);
+        for (name, list, kinds) in [
+            ("allow-bind", self.workload.allow_bind, [Kind::BIND_4, Kind::BIND_6]),
+            ("allow-connect", self.workload.allow_connect, [Kind::CONNECT_4, Kind::CONNECT_6]),
+        ] {
+            if list.is_some() {
+                guard(group, name, &kinds, true, report);
+            }
         }
         Ok(())
     }
@@ -136,8 +140,9 @@ impl Subject<'_> {
 
     /// io.max has a line for each disk that is limited in anything, and in it all there is for that.
     fn disks(&self, group: BorrowedFd, report: &mut Report) -> Result<(), Errno> {
-        let (mut buffer, mut disk) = ([0; 2048], Disk::new());
+        let (mut buffer, mut disk, mut used) = ([0; 2048], Disk::new(), [0; 4096]);
         let lines = read(group, b"io.max", &mut buffer)?.unwrap_or(b"");
+        let used = read(group, b"io.stat", &mut used)?.unwrap_or(b"");
         for setting in self.config.settings(self.workload.limits) {
             let mut wanted = Disk::new();
             if setting.limit < Limit::IoDevice
@@ -146,7 +151,7 @@ impl Subject<'_> {
                 continue;
             }
             let (name, wanted) = text::cut(wanted.as_bytes(), b'=').unwrap_or_default();
-            io_row(lines, name, wanted, report);
+            io_row(lines, used, name, wanted, report);
         }
         // What nobody has asked for.
         for line in text::words(lines, b'\n') {
@@ -156,7 +161,7 @@ impl Subject<'_> {
                 let mut name = Cell::new();
                 put!(name, device, " ", key);
                 if value != b"max" && !self.limits_disk(name.as_bytes())? {
-                    io_row(lines, name.as_bytes(), b"max", report);
+                    io_row(lines, used, name.as_bytes(), b"max", report);
                 }
             }
         }
@@ -179,22 +184,62 @@ impl Subject<'_> {
     }
 }
 
-/// The row of one limit of one disk, by its name, `8:0 rbps`.
-fn io_row(lines: &[u8], name: &[u8], wanted: &[u8], report: &mut Report) {
+/// Whether programs of these kinds stand before what the cgroup does. None would be missed where
+/// this kernel has none, or nobody may ask; there Landlock has the ports.
+fn guard(group: BorrowedFd, name: &str, kinds: &[Kind], is_wanted: bool, report: &mut Report) {
+    let mut kernel: &[u8] = b"guarded";
+    for kind in kinds {
+        match bpf::attached(*kind, group) {
+            Ok(0) => kernel = b"open",
+            Ok(_) => {}
+            Err(_) => return,
+        }
+    }
+    report.row(name.as_bytes(), kernel, b"", if is_wanted { Some(b"guarded") } else { None });
+}
+
+/// The row of one limit of one disk, by its name, `8:0 rbps`. `lines` are those of io.max, `used`
+/// those of io.stat.
+fn io_row(lines: &[u8], used: &[u8], name: &[u8], wanted: &[u8], report: &mut Report) {
     let (device, key) = text::cut(name, b' ').unwrap_or_default();
-    let value = text::words(lines, b'\n').find_map(|line| {
+    let (mut row, mut counter, mut more) = (Cell::new(), Cell::new(), Cell::new());
+    put!(row, "io.max ", name);
+    // Of `rbps` and `riops` it counts `rbytes` and `rios`.
+    put!(counter, key.get(..1).unwrap_or(key), if key.ends_with(b"bps") { "bytes" } else { "ios" });
+    if let Some(used) = of_disk(used, device, counter.as_bytes()) {
+        put!(more, used, " used");
+    }
+    let value = of_disk(lines, device, key).unwrap_or(b"max");
+    report.row(row.as_bytes(), value, more.as_bytes(), Some(wanted));
+}
+
+/// A value in lines such as `8:0 rbps=1048576 wbps=max`.
+fn of_disk<'t>(lines: &'t [u8], device: &[u8], key: &[u8]) -> Option<&'t [u8]> {
+    text::words(lines, b'\n').find_map(|line| {
         let (this, values) = text::cut(line, b' ')?;
         let mut values = text::words(values, b' ').filter(|_| this == device);
         values.find_map(|value| value.strip_prefix(key)?.strip_prefix(b"="))
-    });
-    let mut row = Cell::new();
-    put!(row, "io.max ", name);
-    report.row(row.as_bytes(), value.unwrap_or(b"max"), b"", Some(wanted));
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_has_its_own_line() {
+        let lines = b"254:0 rbytes=10 wbytes=20 rios=3\n8:0 rbytes=7\n8:16 rbytes=9";
+        for (device, key, wanted) in [
+            ("254:0", "rios", Some("3")),
+            ("8:0", "rbytes", Some("7")),
+            ("8:0", "rios", None),
+            ("8:1", "rbytes", None),
+            ("254:0", "bytes", None),
+        ] {
+            let found = of_disk(lines, device.as_bytes(), key.as_bytes());
+            assert_eq!(found, wanted.map(str::as_bytes), "{device} {key}");
+        }
+    }
 
     #[test]
     fn the_kernel_keeps_numbers_in_its_own_way() {

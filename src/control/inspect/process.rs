@@ -45,6 +45,18 @@ impl Process {
     }
 }
 
+/// Whether it is a copy of PID 1 that has not executed its program yet.
+pub(super) fn is_corm(pid: u32) -> bool {
+    let program = |pid| {
+        let process = Process::open(pid).ok()?;
+        fs::stat(process.directory.borrow(), c"exe", Follow::Yes)
+            .ok()
+            .map(|stat| (stat.filesystem, stat.inode))
+    };
+    let own = program(pid);
+    own.is_some() && own == program(1)
+}
+
 /// The text behind `key` in a file of such lines.
 pub(super) fn field<'t>(text: &'t [u8], key: &str) -> Option<&'t [u8]> {
     text::words(text, b'\n').find_map(|line| line.strip_prefix(key.as_bytes())).map(<[u8]>::trim_ascii)
