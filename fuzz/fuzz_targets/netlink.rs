@@ -5,6 +5,7 @@
 #![no_main]
 
 use corm::config::address::{self, Cidr, Egress, Published, Route};
+use corm::net::link;
 use corm::net::message::{attributes, messages};
 use corm::text::{Show, Text};
 use libfuzzer_sys::fuzz_target;
@@ -16,6 +17,12 @@ fuzz_target!(|data: &[u8]| {
         left -= message.payload.len() + 16;
         if let Some(refusal) = message.refusal() {
             assert!(refusal.errno != 0 && !refusal.reason.contains(&0));
+        }
+        if let Some(link) = link::read(&message) {
+            assert!(link.name.len() < message.payload.len() && !(link.is_ready && !link.is_on));
+        }
+        if let Some(told) = link::read_told(&message) {
+            assert!(told.servers.len() * 16 + 24 <= message.payload.len());
         }
         let mut left = message.payload.len();
         for (_, value) in attributes(message.payload) {

@@ -121,6 +121,7 @@ impl Init {
         let pair = if net::rules::is_wanted(self.config) { io::socket_pair().ok() } else { None };
         let (keeper, hand) = pair.unzip();
         self.state.keeper = keeper;
+        self.open_links();
         match children::fork() {
             Ok(children::Side::Child) => {
                 // A child that cannot unblock its signals still works.

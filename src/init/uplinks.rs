@@ -14,7 +14,7 @@ use crate::config::Interface;
 use crate::config::address::{Cidr, Ip, ip};
 use crate::net::conversation::{Conversation, Trouble};
 use crate::net::dhcp::{Action, Client, Gone, Kind, Listen, To, message};
-use crate::net::link::{self, Link, What};
+use crate::net::link::{self, Link, Told, What};
 use crate::net::resolvers::{self, Server, Teller};
 use crate::net::{message as netlink_message, uplink};
 use crate::sys::event::Interest;
@@ -64,23 +64,27 @@ const PACKET: usize = 1500;
 const SILENCE: u8 = 3;
 
 impl Init {
-    /// From now on the kernel tells of interfaces, first of all those there are. To be called when the
-    /// firewall stands.
-    pub(super) fn watch_links(&mut self) {
+    /// From now on the kernel keeps what it has to tell of interfaces and routers. To be called before an
+    /// interface is turned on: routers answer then, and then not for a long time.
+    pub(super) fn open_links(&mut self) {
         if self.config.interfaces.is_empty() {
             return;
         }
-        let opened = netlink::open(Family::Route).and_then(|socket| {
-            netlink::listen(socket.borrow(), netlink::LINKS)?;
-            Ok(Conversation(socket))
-        });
+        let groups = netlink::LINKS | netlink::ROUTERS;
+        let opened =
+            netlink::open(Family::Route).and_then(|it| netlink::listen(it.borrow(), groups).map(|()| it));
         match opened {
-            Ok(kernel) => {
-                self.watch(kernel.0.borrow(), Interest::Readable, Source::Links);
-                self.list_links(&kernel);
-                self.state.links = Some(kernel.0);
-            }
+            Ok(links) => self.state.links = Some(links),
             Err(errno) => warn!("network: cannot ", Trouble::new(What::Listen, errno)),
+        }
+    }
+
+    /// Reads it, and what there is. To be called when the firewall stands.
+    pub(super) fn watch_links(&mut self) {
+        if let Some(links) = self.state.links.take().map(Conversation) {
+            self.watch(links.0.borrow(), Interest::Readable, Source::Links);
+            self.list_links(&links);
+            self.state.links = Some(links.0);
         }
     }
 
@@ -110,7 +114,31 @@ impl Init {
                 if let Some(link) = link::read(&message) {
                     self.link_changed(&link);
                 }
+                if let Some(told) = link::read_told(&message) {
+                    self.take_servers(&told);
+                }
             }
+        }
+    }
+
+    /// A router has told of name servers, or takes them back.
+    fn take_servers(&mut self, told: &Told) {
+        let slot = self.state.uplinks.iter().position(|uplink| uplink.index == told.index);
+        let Some(slot) = slot.filter(|_| told.index != 0) else { return };
+        let now = clock::now();
+        let until = match told.lifetime {
+            u32::MAX => u64::MAX,
+            seconds => now.saturating_add(u64::from(seconds).saturating_mul(1000)),
+        };
+        let resolvers = &mut self.state.resolvers;
+        let mut changed = false;
+        for server in told.servers {
+            let address = Ip { six: true, all: *server };
+            changed |=
+                resolvers.add(Server { address, teller: Teller::Router, interface: slot as u8, until });
+        }
+        if changed | resolvers.expire(now) {
+            self.write_resolvers();
         }
     }
 
@@ -143,12 +171,12 @@ impl Init {
         }
         let recalled = if is_new && interface.dhcp { self.recall_lease(slot) } else { None };
         let Some(uplink) = self.state.uplinks.get_mut(slot).filter(|_| interface.dhcp) else { return };
+        if let Some(address) = recalled {
+            uplink.client.remember(address);
+        }
         if link.is_ready && (!was || is_new) {
             match link.mac {
                 Some(mac) => {
-                    if let Some(address) = recalled {
-                        uplink.client.remember(address);
-                    }
                     uplink.client.start(mac, process::random(), clock::now());
                 }
                 None => warn!("network ", link.name, ": no DHCP: it is no Ethernet"),

@@ -148,6 +148,37 @@ pub fn read<'m>(message: &message::Message<'m>) -> Option<Link<'m>> {
     })
 }
 
+/// Name servers that a router has told of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Told<'m> {
+    /// The interface it was told on.
+    pub index: u32,
+    /// Seconds; 0: they are none any more. [`u32::MAX`]: for ever.
+    pub lifetime: u32,
+    pub servers: &'m [[u8; 16]],
+}
+
+/// What a message says about name servers: `struct nduseroptmsg` and RFC 8106's option, as the router has
+/// sent it.
+pub fn read_told<'m>(message: &message::Message<'m>) -> Option<Told<'m>> {
+    const NEW_OPTION: u16 = 68;
+    const FIXED: usize = 16;
+    const ADVERTISEMENT: u8 = 134;
+    const NAME_SERVERS: u8 = 25;
+    let fixed = message.payload;
+    if message.kind != NEW_OPTION || fixed.get(8) != Some(&ADVERTISEMENT) {
+        return None;
+    }
+    let option = fixed.get(FIXED..)?;
+    let [kind, words, _, _, lifetime @ ..] = option.first_chunk::<8>()?;
+    let option = option.get(..usize::from(*words).saturating_mul(8)).filter(|_| *kind == NAME_SERVERS)?;
+    Some(Told {
+        index: message::number(fixed.get(4..)?)?,
+        lifetime: u32::from_be_bytes(*lifetime),
+        servers: option.get(8..)?.as_chunks().0,
+    })
+}
+
 /// What kind of interface is to be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {

@@ -91,3 +91,45 @@ pub fn write(resolvers: &Resolvers, name: &dyn Fn(u8) -> &'static [u8], out: &mu
         put!(*out, "\n");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::address::ip;
+    use crate::text::Text;
+    use std::string::String;
+
+    fn server(address: &str, teller: Teller, interface: u8, until: u64) -> Server {
+        Server { address: ip(address.as_bytes()).unwrap(), teller, interface, until }
+    }
+
+    fn file(resolvers: &Resolvers) -> String {
+        let mut text = Text::<512>::new();
+        write(resolvers, &|interface| if interface == 0 { b"eth0" } else { b"eth1" }, &mut text);
+        text.as_str().split_once('\n').unwrap().1.into()
+    }
+
+    #[test]
+    fn leases_come_before_routers_and_each_goes_with_its_time() {
+        let mut known = Resolvers::NONE;
+        assert!(known.add(server("fe80::1", Teller::Router, 1, 500)));
+        assert!(known.add(server("2001:db8::53", Teller::Router, 1, u64::MAX)));
+        assert!(known.add(server("192.0.2.53", Teller::Lease, 0, u64::MAX)));
+        assert!(!known.add(server("fe80::1", Teller::Router, 1, 900)), "it is known, for longer now");
+        assert_eq!(file(&known), "nameserver 192.0.2.53\nnameserver fe80::1%eth1\nnameserver 2001:db8::53\n");
+        assert_eq!(known.due(), Some(900));
+        assert!(!known.expire(899) && known.expire(900) && !known.expire(900));
+        assert_eq!(known.due(), None);
+        assert!(!known.forget(Teller::Lease, 1) && known.forget(Teller::Lease, 0));
+        assert_eq!(file(&known), "nameserver 2001:db8::53\n");
+    }
+
+    #[test]
+    fn there_is_room_for_some_and_no_harm_in_more() {
+        let mut known = Resolvers::NONE;
+        for number in 0..20u8 {
+            let _ = known.add(server(&std::format!("10.0.0.{}", number + 1), Teller::Router, 0, 1));
+        }
+        assert_eq!(known.servers.len(), limits::RESOLVERS);
+    }
+}

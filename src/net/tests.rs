@@ -223,3 +223,52 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn interfaces_and_name_servers_are_read_as_the_kernel_sends_them() {
+    let news = |kind: u16, payload: &[u8]| {
+        let mut bytes = (16 + payload.len() as u32).to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend([0; 10]);
+        bytes.extend(payload);
+        bytes
+    };
+    let mut eth0 = std::vec![0, 0, 1, 0, 7, 0, 0, 0, 0x43, 0x10, 1, 0, 0, 0, 0, 0];
+    eth0.extend([9, 0, 3, 0, b'e', b't', b'h', b'0', 0, 0, 0, 0, 10, 0, 1, 0, 2, 0, 0, 0, 0, 9, 0, 0]);
+    let link = |kind, payload: &[u8]| {
+        let bytes = news(kind, payload);
+        let message = messages(&bytes).next().unwrap();
+        link::read(&message).map(|it| (it.index, it.name.to_vec(), it.mac, it.is_on, it.is_ready, it.is_gone))
+    };
+    let name = b"eth0".to_vec();
+    let mac = Some([2, 0, 0, 0, 0, 9]);
+    assert_eq!(link(16, &eth0), Some((7, name.clone(), mac, true, true, false)));
+    assert_eq!(link(17, &eth0).map(|it| it.5), Some(true));
+    assert_eq!(link(20, &eth0), None);
+    for length in 0..25 {
+        assert_eq!(link(16, &eth0[..length]), None, "{length}");
+    }
+    // On and no carrier; a bridge's own news.
+    eth0[10] = 0;
+    assert_eq!(link(16, &eth0), Some((7, name, mac, true, false, false)));
+    eth0[0] = 7;
+    assert_eq!(link(16, &eth0), None);
+
+    let mut option = std::vec![10, 0, 24, 0, 3, 0, 0, 0, 134, 0, 0, 0, 0, 0, 0, 0];
+    option.extend([25, 3, 0, 0, 0, 0, 2, 88]);
+    option.extend([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x53]);
+    let told = |payload: &[u8]| {
+        let bytes = news(68, payload);
+        let message = messages(&bytes).next().unwrap();
+        link::read_told(&message).map(|it| (it.index, it.lifetime, it.servers.len()))
+    };
+    assert_eq!(told(&option), Some((3, 600, 1)));
+    option.extend([0; 20]);
+    assert_eq!(told(&option), Some((3, 600, 1)), "attributes come behind it");
+    option[17] = 9;
+    assert_eq!(told(&option), None, "longer than all there is");
+    option[17] = 0;
+    assert_eq!(told(&option), None);
+    (option[16], option[17]) = (31, 3);
+    assert_eq!(told(&option), None, "another option");
+}

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
@@ -68,7 +69,9 @@ impl World {
         fs::write(root.join("www/index.html"), "a page")?;
         fs::write(root.join("etc/corm.toml"), config)?;
         run("chmod", &["777", root.join("count").to_str().context("our path is text")?])?;
-        let name = |what: &str| format!("corm-{what}-{}", std::process::id());
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = |what: &str| format!("corm-{what}-{}-{number}", std::process::id());
         let (machine, outside) = (name("m"), name("o"));
         run("ip", &["netns", "add", &machine])?;
         run("ip", &["netns", "add", &outside])?;

@@ -724,6 +724,18 @@ fn it_works_inside_itself_and_inside_unshare_and_on_a_read_only_root() -> Result
             finish(Command::new("unshare").args(["-m", "sh", "-c", &read_only]).stdin(Stdio::null()))?;
         assert_eq!((outcome.status, outcome.out.as_str()), (0, "well\n"), "{who:?}: {}", outcome.err);
     }
+    // In a container that hides parts of its /proc, as Docker's do, nobody makes a new one.
+    for (option, status, said) in [("", 126, ""), ("--set namespaces.pid='\"host\"'", 0, "well\n")] {
+        let masked = format!(
+            "mount --bind /dev/null /proc/keys && \
+             exec unshare -r {corm} run --root {root} {option} -- /bin/busybox echo well",
+            corm = place.corm().display(),
+        );
+        let outcome = finish(Command::new("unshare").args(["-m", "sh", "-c", &masked]).stdin(Stdio::null()))?;
+        assert_eq!((outcome.status, outcome.out.as_str()), (status, said), "{option}: {}", outcome.err);
+        let way_out = outcome.err.contains("`namespaces.pid = \"host\"` shows that one");
+        assert_eq!(way_out, status != 0, "{}", outcome.err);
+    }
     Ok(())
 }
 

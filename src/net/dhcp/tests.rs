@@ -559,6 +559,7 @@ proptest! {
                 9 => { world.client.start(MAC, number, world.now); carrier = true; did.extend(world.act()); }
                 _ => did.extend(world.client.due().map(|_| world.next()).unwrap_or_default()),
             }
+            did.extend(world.act());
             for action in did {
                 match action {
                     Action::Take => bound = true,
@@ -567,6 +568,7 @@ proptest! {
                 }
             }
             prop_assert_eq!(bound, world.client.is_bound());
+            prop_assert!(world.client.due().is_none_or(|due| due > world.now), "nothing is due twice");
             prop_assert!(!carrier || world.client.due().is_some() || world.client.lease().seconds == FOREVER);
         }
     }

@@ -97,7 +97,7 @@ fn an_uplink_has_its_address_by_dhcp_and_keeps_it() -> Result<()> {
         let join = format!(
             "ip link add lan type bridge; ip link add two type veth peer name two0 netns {}; \
              ip link set two master lan; ip addr del 192.0.2.1/24 dev up1; ip link set up1 master lan; \
-             ip addr add 192.0.2.1/24 dev lan; ip link set two up; ip link set lan up",
+             ip addr add 192.0.2.1/24 dev lan; ip addr add 2001:db8:1::1/64 dev lan nodad; ip link set two up; ip link set lan up",
             second.0
         );
         run("sh", &["-ec", &join.replace("ip ", &format!("ip -n {outside} "))])?;
@@ -108,7 +108,10 @@ fn an_uplink_has_its_address_by_dhcp_and_keeps_it() -> Result<()> {
         ] {
             run("ip", &[&["-n", &second.0], words].concat())?;
         }
-        let mut server = Server::start(outside, "lan", "192.0.2.50,192.0.2.59", &["--dhcp-authoritative"])?;
+        let router =
+            ["--dhcp-range=2001:db8:1::,ra-only", "--dhcp-option=option6:dns-server,[2001:db8:1::53]"];
+        let more = [&["--dhcp-authoritative", "--enable-ra"][..], &router].concat();
+        let mut server = Server::start(outside, "lan", "192.0.2.50,192.0.2.59", &more)?;
         server.wait_for("started", 1);
         one = Some(server);
         Ok(())
@@ -140,7 +143,12 @@ fn an_uplink_has_its_address_by_dhcp_and_keeps_it() -> Result<()> {
     for part in routes {
         assert!(route(&world)?.contains(part), "{part}: {}", route(&world)?);
     }
-    let resolvers = fs::read_to_string(place.root().join("run/corm/resolv.conf"))?;
+    // The router's comes behind them; when it comes is its affair.
+    let resolv_conf = || fs::read_to_string(place.root().join("run/corm/resolv.conf"));
+    let routers = "nameserver 2001:db8:1::53\n";
+    wait_until("what the router says", || resolv_conf().is_ok_and(|text| text.ends_with(routers)));
+    let resolvers = resolv_conf()?;
+    let resolvers = resolvers.strip_suffix(routers).context("at its end")?;
     assert!(
         resolvers.ends_with("search example.org\nnameserver 192.0.2.53\nnameserver 192.0.2.54\n"),
         "{resolvers}"
