@@ -19,6 +19,48 @@ pub fn unpack(package: &str, arch: Arch, into: &Path) -> Result<()> {
     command::run(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(into))
 }
 
+/// Unpacks what a source package has from its own project, without Debian's changes, into `into`.
+pub fn source(package: &str, arch: Arch, into: &Path) -> Result<()> {
+    let apt = Apt::new(arch)?;
+    let complaint = apt.update()?;
+    // The machine's sources may have no sources of packages: they are where the packages are.
+    let format = "$(ORIGIN) $(REPO_URI) $(CODENAME) $(COMPONENT)";
+    let targets = command::read(apt.command("apt-get").args([
+        "indextargets",
+        "--format",
+        format,
+        "Created-By: Packages",
+        "Component: main",
+    ]))?;
+    let known = |line: &str| {
+        let (origin, place) = line.split_once(' ')?;
+        matches!(origin, "Debian" | "Ubuntu").then(|| format!("deb-src {place}\n"))
+    };
+    let place = tempfile::tempdir_in(directories::cache()?).context("no room for a download")?;
+    let (list, lists) = (place.path().join("sources.list"), place.path().join("lists"));
+    std::fs::write(&list, targets.lines().filter_map(known).collect::<String>())
+        .with_context(|| format!("could not write {}", list.display()))?;
+    directories::make(&lists.join("partial"))?;
+    let get = |arguments: &[&str]| {
+        let mut command = apt.command("apt-get");
+        command
+            .arg(format!("-oDir::Etc::SourceList={}", list.display()))
+            .arg("-oDir::Etc::SourceParts=/dev/null");
+        command.arg(format!("-oDir::State::Lists={}", lists.display()));
+        command::read(command.args(arguments).current_dir(place.path()))
+    };
+    say::aloud("Downloading", format!("{package} (Debian source package)"));
+    get(&["update", "-q"])
+        .and_then(|_| get(&["source", "-q", "--download-only", "--tar-only", package]))
+        .with_context(|| format!("apt cannot get the source of {package}\n{}", complaint.trim_end()))?;
+    let entries = std::fs::read_dir(place.path()).context("the download is gone")?;
+    let original = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.to_string_lossy().contains(".orig.tar."))
+        .with_context(|| format!("apt-get downloaded no source of {package}"))?;
+    command::run(Command::new("tar").args(["--strip-components=1", "-xf"]).arg(&original).arg("-C").arg(into))
+}
+
 /// What a package depends on: for a kernel's metapackage, the kernel of the day.
 pub fn dependencies(package: &str, arch: Arch) -> Result<Vec<String>> {
     let apt = Apt::new(arch)?;

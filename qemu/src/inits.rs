@@ -13,3 +13,8 @@ pub fn directory(arch: Arch) -> Result<PathBuf> {
     })?;
     Ok(root.join("usr/bin"))
 }
+
+/// The source of one of them, as its own project has released it: with its tests.
+pub fn source(package: &str, arch: Arch) -> Result<PathBuf> {
+    directories::cached(&format!("inits/source/{package}"), |into| apt::source(package, arch, into))
+}

@@ -91,7 +91,7 @@ fn own_users(config: &Config, id: WorkloadId) -> Result<(), Unable> {
         remedy: match errno {
             Errno::ENOSPC => ": see /proc/sys/user/max_user_namespaces",
             _ => {
-                ": be root, or see kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns; a seccomp filter around corm may forbid it too"
+                ": be root, or see kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns; a seccomp filter around corm may forbid it too, and uid 0 takes CAP_SETFCAP"
             }
         },
     };

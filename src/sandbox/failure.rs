@@ -134,6 +134,7 @@ remedies! {
     Root ENODEV "its filesystem is neither in this kernel nor among its modules"
     Overlay ENODEV "overlayfs is neither in this kernel nor among its modules"
     Overlay EINVAL "this kernel cannot do it here: before Linux 5.19 not in a user namespace"
+    Proc EPERM "the container around it hides parts of /proc: `namespaces.pid = \"host\"` shows that one"
     Proc ENOENT "create the directories proc and dev there"
     Proc ENOTDIR "it must be a directory there, not a symlink"
     Proc ELOOP "it must be a directory there, not a symlink"

@@ -540,6 +540,25 @@ impl Drop for Mounted {
     }
 }
 
+/// systemd shares all mounts of a machine with every namespace that is made from it.
+#[test]
+fn what_a_run_mounts_is_mounted_nowhere_else() -> Result<()> {
+    let place = place!();
+    let script = r#"
+mount --make-rshared / || exit 77
+cat /proc/self/mountinfo >$SEEN/before
+for user in '"auto"' 0; do
+    "$CORM" run --root "$ROOT" --set "user=$user" --tmpfs /tmp:1M -- /bin/busybox grep -c ' /tmp ' /proc/self/mountinfo
+done
+cat /proc/self/mountinfo >$SEEN/after
+cmp $SEEN/before $SEEN/after"#;
+    let mut view = Command::new("unshare");
+    view.args(["-m", "sh", "-c", script]).env("CORM", place.corm()).env("ROOT", place.root());
+    let seen = finish(view.env("SEEN", &place.directory).stdin(Stdio::null()))?;
+    assert_eq!((seen.status, seen.out.as_str()), (0, "1\n1\n"), "{}", seen.err);
+    Ok(())
+}
+
 #[test]
 fn ids_of_a_filesystem_are_those_of_the_workload() -> Result<()> {
     let place = place!();
@@ -704,6 +723,18 @@ fn it_works_inside_itself_and_inside_unshare_and_on_a_read_only_root() -> Result
         let outcome =
             finish(Command::new("unshare").args(["-m", "sh", "-c", &read_only]).stdin(Stdio::null()))?;
         assert_eq!((outcome.status, outcome.out.as_str()), (0, "well\n"), "{who:?}: {}", outcome.err);
+    }
+    // In a container that hides parts of its /proc, as Docker's do, nobody makes a new one.
+    for (option, status, said) in [("", 126, ""), ("--set namespaces.pid='\"host\"'", 0, "well\n")] {
+        let masked = format!(
+            "mount --bind /dev/null /proc/keys && \
+             exec unshare -r {corm} run --root {root} {option} -- /bin/busybox echo well",
+            corm = place.corm().display(),
+        );
+        let outcome = finish(Command::new("unshare").args(["-m", "sh", "-c", &masked]).stdin(Stdio::null()))?;
+        assert_eq!((outcome.status, outcome.out.as_str()), (status, said), "{option}: {}", outcome.err);
+        let way_out = outcome.err.contains("`namespaces.pid = \"host\"` shows that one");
+        assert_eq!(way_out, status != 0, "{}", outcome.err);
     }
     Ok(())
 }

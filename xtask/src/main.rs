@@ -10,6 +10,7 @@ mod elf;
 mod exec;
 mod fuzz;
 mod image;
+mod inits;
 mod manual;
 mod panics;
 mod run;
@@ -40,6 +41,7 @@ enum Task {
     Panics(panics::Panics),
     Bench(bench::Bench),
     Fuzz(fuzz::Fuzz),
+    Inits(inits::Inits),
     Manual(manual::Manual),
     Setup(setup::Setup),
 }
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Task::Panics(task) => task.run(),
         Task::Bench(task) => task.run(),
         Task::Fuzz(task) => task.run(),
+        Task::Inits(task) => task.run(),
         Task::Manual(task) => task.run(),
         Task::Setup(task) => task.run(),
     };
