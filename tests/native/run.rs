@@ -540,6 +540,25 @@ impl Drop for Mounted {
     }
 }
 
+/// systemd shares all mounts of a machine with every namespace that is made from it.
+#[test]
+fn what_a_run_mounts_is_mounted_nowhere_else() -> Result<()> {
+    let place = place!();
+    let script = r#"
+mount --make-rshared / || exit 77
+cat /proc/self/mountinfo >$SEEN/before
+for user in '"auto"' 0; do
+    "$CORM" run --root "$ROOT" --set "user=$user" --tmpfs /tmp:1M -- /bin/busybox grep -c ' /tmp ' /proc/self/mountinfo
+done
+cat /proc/self/mountinfo >$SEEN/after
+cmp $SEEN/before $SEEN/after"#;
+    let mut view = Command::new("unshare");
+    view.args(["-m", "sh", "-c", script]).env("CORM", place.corm()).env("ROOT", place.root());
+    let seen = finish(view.env("SEEN", &place.directory).stdin(Stdio::null()))?;
+    assert_eq!((seen.status, seen.out.as_str()), (0, "1\n1\n"), "{}", seen.err);
+    Ok(())
+}
+
 #[test]
 fn ids_of_a_filesystem_are_those_of_the_workload() -> Result<()> {
     let place = place!();

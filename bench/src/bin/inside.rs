@@ -404,6 +404,14 @@ mod inside {
         // Namespaces.
         line.tried("unshare-user", in_child(|| attempt!(unshare, libc::CLONE_NEWUSER)));
         line.tried("unshare-mount", in_child(|| attempt!(unshare, libc::CLONE_NEWNS)));
+        // Where everything is its own, and only Landlock is left.
+        line.tried(
+            "mount-in-own",
+            in_child(|| {
+                attempt!(unshare, libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
+                attempt!(mount, tmpfs, tmp, tmpfs, 0, null)
+            }),
+        );
         line.tried(
             "clone-user",
             in_child(|| {

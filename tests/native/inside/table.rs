@@ -137,7 +137,7 @@ pub const VARIANTS: &[Variant] = &[
     // Foreign calls are killed all the same; clone3 has its own answer, for programs try it first.
     Variant {
         name: "logged",
-        keys: "security = { seccomp = { action = \"log\" } }",
+        keys: "security = { seccomp = { action = \"log\" }, landlock = \"off\" }",
         changes: UNFILTERED,
         ..PLAIN_VARIANT
     },
@@ -166,6 +166,7 @@ pub const VARIANTS: &[Variant] = &[
         name: "admin",
         keys: "user = 0\nsecurity = { capabilities = [\"sys-admin\"] }",
         changes: &[
+            ("mount-in-own", WORKS),
             ("mount", WORKS),
             ("pivot-root", WORKS),
             ("remount", WORKS),
@@ -274,6 +275,7 @@ pub const VARIANTS: &[Variant] = &[
             ("kmsg", WORKS),
             // It may make any device's file, and opens this one only.
             ("log-device", WORKS),
+            ("mount-in-own", WORKS),
             ("mount", WORKS),
             ("pivot-root", WORKS),
             ("remount", WORKS),
@@ -314,6 +316,7 @@ pub const VARIANTS: &[Variant] = &[
             ("core-pattern", WORKS),
             ("sysrq", &[0, ENOENT]),
             ("chroot", WORKS),
+            ("mount-in-own", WORKS),
             ("mount", WORKS),
             ("pivot-root", WORKS),
             ("remount", WORKS),
@@ -586,6 +589,7 @@ pub const PLAIN: &[(&str, &[u32])] = &[
     ("chroot", REFUSED),
     ("unshare-user", REFUSED),
     ("unshare-mount", REFUSED),
+    ("mount-in-own", REFUSED),
     ("clone-user", REFUSED),
     ("clone3", &[ENOSYS]),
     ("enter-1", REFUSED),
@@ -686,8 +690,17 @@ pub fn compare(variant: &Variant, report: &Report, machine: &[String]) -> Vec<St
         check(report.has(text), format!("{text:?} is not what it says"));
     }
     for (name, usual) in PLAIN.iter().filter(|(name, _)| !variant.unwalled || changes.contains_key(name)) {
-        // With or without the action that is configured, a filter ends who makes foreign calls.
-        let usual = if *name == "i386" && variant.seccomp == "0" { &[0, ENOSYS][..] } else { usual };
+        let usual = match *name {
+            // With or without the action that is configured, a filter ends who makes foreign calls.
+            "i386" if variant.seccomp == "0" => &[0, ENOSYS],
+            // Landlock stands behind the filter.
+            "mount-in-own"
+                if variant.changes == UNFILTERED && variant.keys.contains("landlock = \"off\"") =>
+            {
+                WORKS
+            }
+            _ => *usual,
+        };
         let wanted = changes.get(name).copied().unwrap_or(usual);
         let wanted = if *name == "write-data" && variant.writable { WORKS } else { wanted };
         match report.attempts.get(*name) {
