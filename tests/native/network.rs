@@ -236,6 +236,7 @@ network = { bridge = "br1" }
 [workload.restless]
 command = ["/bin/busybox", "sh", "-c", "for file in hosts resolv.conf hostname; do echo x >>/etc/$file && echo scribbled=$file; done 2>/dev/null; cat /etc/hostname >>/count/starts"]
 user = "0:0"
+security = { landlock = "off" }
 limits = { pids = "max" }
 backoff = { first = "10ms", most = "10ms" }
 volumes = { "/count" = { source = "/count", writable = true } }
