@@ -27,6 +27,8 @@ fn web_answers_while_hog_dies_and_orphans_are_reaped() -> Result<()> {
 for url in http://127.0.0.1:8080/ http://10.0.2.15:8080/ http://10.88.0.2/; do
     until wget -q -O - $url | grep -q 'It runs.'; do sleep 1; done; echo reached $url
 done
+until grep -q nameserver /etc/resolv.conf; do sleep 1; done; sed 's/^/resolv.conf: /' /etc/resolv.conf
+ip route | sed 's/^/route: /'
 echo forwarding=$(cat /proc/sys/net/ipv4/ip_forward) ports=$(ls /sys/class/net/br0/brif)
 "#;
     let image = Image::demo(&board()).file("/etc/corm.d/90-probe.toml", probe(&["web"], look), 0o644);
@@ -50,6 +52,11 @@ echo forwarding=$(cat /proc/sys/net/ipv4/ip_forward) ports=$(ls /sys/class/net/b
     for url in ["http://127.0.0.1:8080/", "http://10.0.2.15:8080/", "http://10.88.0.2/"] {
         assert!(seen.has(&format!("reached {url}")), "{seen}");
     }
+    // The uplink's address, router and name server are of QEMU's own DHCP server.
+    assert_said(&machine.console(), "network eth0: 10.0.2.15/24 by DHCP from 10.0.2.2 for 24h");
+    assert!(seen.has("resolv.conf: nameserver 10.0.2.3"), "{seen}");
+    // busybox does not say whose it is.
+    assert!(seen.has("route: default via 10.0.2.2 dev eth0  src 10.0.2.15  metric 100"), "{seen}");
     assert_eq!(seen.value("forwarding")?, "1 ports=corm0");
     assert!(fetch(closed).map_or(true, |page| page.is_empty()), "port 9000 of the machine is closed");
 

@@ -214,7 +214,7 @@ impl Client {
             State::Rebooting if tries == REBOOTS && self.taken => {
                 self.state = State::Bound;
                 self.due = self.renew;
-                None
+                (now >= self.renew).then(|| self.renew(now))
             }
             State::Rebooting if tries == REBOOTS => self.discover(now),
             State::Selecting => self.ask(now, Kind::Discover),

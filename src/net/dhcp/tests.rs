@@ -420,6 +420,13 @@ fn a_cable_that_is_back_before_the_server_keeps_the_address_for_its_time() {
     assert_eq!(world.next(), []);
     assert!(world.client.is_bound());
     assert_eq!(world.next(), [RENEWAL]);
+    // Not even if it was to be renewed long ago.
+    world.client.stop();
+    world.client.start(MAC, 3, world.now);
+    assert_eq!(world.act(), [REQUEST]);
+    assert_eq!(world.next(), [REQUEST]);
+    assert_eq!(world.next(), [RENEWAL]);
+    assert!(world.client.due() > Some(world.now));
     // And one that is never put back does not keep it for ever.
     world.client.stop();
     assert_eq!(world.next(), [Action::Drop(Gone::Expired)]);
