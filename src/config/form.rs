@@ -204,7 +204,6 @@ impl Form {
     pub(super) fn is_for_later(self, text: &[u8], section: Key) -> bool {
         match self {
             Form::Cidr => text == DHCP && section != Key::Interface,
-            Form::Interface => text == b"dns",
             _ => false,
         }
     }

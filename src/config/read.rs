@@ -653,7 +653,14 @@ impl Reader<'_> {
             // If it is broken, that was reported when it was parsed.
             self.bad = self.tree.node(table).is_broken();
             self.given.forget(Key::Top);
-            if !self.bad
+            let key = self.tree.node(table).key;
+            if section == Key::Interface && word(self.sources.bytes(key)).as_bytes() == b"dns" {
+                // The one that is no interface.
+                self.section = section;
+                if !self.bad && self.check(Form::Gateways, table) {
+                    self.config.dns = List::unpacked(self.value);
+                }
+            } else if !self.bad
                 && let Some(name) = self.enter(section, table, name)
             {
                 one(self, table, name);

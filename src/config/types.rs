@@ -82,6 +82,8 @@ pub struct Config {
     pub system: System,
     pub mounts: Vec<Mount, { limits::MOUNTS }>,
     pub interfaces: Vec<Interface, { limits::INTERFACES }>,
+    /// Name servers, as [`Ip`](super::address::Ip)s.
+    pub dns: List<Str>,
     /// What the reader starts a workload from. It is here because a config in a static
     /// is zeros, which take no room in the binary.
     pub(super) blank: Workload,
@@ -100,6 +102,7 @@ impl Config {
         system: System::DEFAULT,
         mounts: Vec::new(),
         interfaces: Vec::new(),
+        dns: List::EMPTY,
         blank: Workload::BLANK,
         workloads: Vec::new(),
         strings: Vec::new(),
@@ -113,6 +116,7 @@ impl Config {
     /// Makes it [`EMPTY`](Self::EMPTY) in place: it is too large for a stack.
     pub fn clear(&mut self) {
         self.system = System::DEFAULT;
+        self.dns = List::EMPTY;
         /// A table that is empty is not written: its length is in a page of its own.
         fn empty<T, const N: usize>(table: &mut Vec<T, N>) {
             if !table.is_empty() {

@@ -97,6 +97,9 @@ impl Init {
         });
         match made {
             Ok(namespace) => {
+                if let Err(errno) = net::names::write_hosts(self.config, workload) {
+                    warn!(self.name(id), ": cannot write its /etc/hosts: ", errno);
+                }
                 if let Some(edge) = self.state.edge(id) {
                     edge.network = Some(namespace);
                 }

@@ -94,6 +94,10 @@ impl Init {
             error!(failure);
         }
         self.open_control();
+        // Workloads that start before the network is there have it mounted, and see it change.
+        if !self.config.dns.is_empty() || self.config.interfaces.iter().any(|interface| interface.dhcp) {
+            self.write_resolvers();
+        }
         for id in self.config.ids() {
             let name = self.name(id);
             if self.found.command_line.is_masked(name) {

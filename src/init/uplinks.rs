@@ -16,7 +16,7 @@ use crate::net::conversation::{Conversation, Trouble};
 use crate::net::dhcp::{Action, Client, Gone, Kind, Listen, To, message};
 use crate::net::link::{self, Link, Told, What};
 use crate::net::resolvers::{self, Server, Teller};
-use crate::net::{message as netlink_message, uplink};
+use crate::net::{message as netlink_message, names, uplink};
 use crate::sys::event::Interest;
 use crate::sys::fs;
 use crate::sys::netlink::{self, Family};
@@ -410,18 +410,11 @@ impl Init {
 
     /// The machine's own resolv.conf(5): a file of /run, since /etc may be read-only, and a link to it
     /// where an image has nothing of its own.
-    fn write_resolvers(&mut self) {
-        let mut text = Text::<1024>::new();
-        let (config, resolvers) = (self.config, &self.state.resolvers);
-        let name = |slot: u8| {
-            config
-                .interfaces
-                .get(usize::from(slot))
-                .map_or(&b""[..], |interface| config.bytes(interface.name))
-        };
-        resolvers::write(resolvers, &name, &mut text);
-        if let Err(errno) = uplink::replace(c"/run/corm/resolv.conf", text.as_bytes(), false) {
-            return warn!("cannot write /run/corm/resolv.conf: ", errno);
+    pub(super) fn write_resolvers(&mut self) {
+        let mut text = Text::<1280>::new();
+        resolvers::write(self.config, &self.state.resolvers, &mut text);
+        if let Err(errno) = names::write_resolvers(text.as_bytes()) {
+            return warn!("cannot write ", names::RESOLVERS, ": ", errno);
         }
         // It is there, or cannot be: that was for the image's maker to see to.
         let _ = fs::make_symlink(c"../run/corm/resolv.conf", BorrowedFd::CWD, c"/etc/resolv.conf");

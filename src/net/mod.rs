@@ -24,6 +24,7 @@ pub mod dhcp;
 pub mod firewall;
 pub mod link;
 pub mod message;
+pub mod names;
 pub mod resolvers;
 pub mod rules;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! What the config says comes first, then what leases say, then what routers say. Each is known for
 //! a time and by way of one interface, and goes with either.
 
+use crate::config::Config;
 use crate::config::address::Ip;
 use crate::limits;
 use crate::put;
@@ -77,16 +78,21 @@ impl Resolvers {
     }
 }
 
-/// resolv.conf(5); `name` has the names of interfaces, for addresses that are only good on one.
-pub fn write(resolvers: &Resolvers, name: &dyn Fn(u8) -> &'static [u8], out: &mut dyn Sink) {
-    put!(*out, "# By corm, from what the network says.\n");
+/// resolv.conf(5). An address that is only good on one interface has its name behind it.
+pub fn write(config: &Config, resolvers: &Resolvers, out: &mut dyn Sink) {
+    put!(*out, "# By corm, from its config and what the network says.\n");
     if !resolvers.domain().is_empty() {
         put!(*out, "search ", resolvers.domain(), "\n");
+    }
+    // Who asks takes the first three.
+    for word in config.words(config.dns).iter().take(limits::RESOLVERS) {
+        put!(*out, "nameserver ", config.bytes(*word), "\n");
     }
     for server in &resolvers.servers {
         put!(*out, "nameserver ", server.address);
         if server.address.six && matches!(server.address.all, [0xfe, 0x80..=0xbf, ..]) {
-            put!(*out, "%", name(server.interface));
+            let interface = config.interfaces.get(usize::from(server.interface));
+            put!(*out, "%", interface.map_or(&b""[..], |interface| config.bytes(interface.name)));
         }
         put!(*out, "\n");
     }
@@ -105,23 +111,29 @@ mod tests {
 
     fn file(resolvers: &Resolvers) -> String {
         let mut text = Text::<512>::new();
-        write(resolvers, &|interface| if interface == 0 { b"eth0" } else { b"eth1" }, &mut text);
+        let config = crate::net::tests::config(
+            "[network]\ndns = \"192.0.2.1\"\neth0.address = \"dhcp\"\neth1.address = \"dhcp\"",
+        );
+        write(&config, resolvers, &mut text);
         text.as_str().split_once('\n').unwrap().1.into()
     }
 
     #[test]
-    fn leases_come_before_routers_and_each_goes_with_its_time() {
+    fn the_configs_come_first_then_leases_then_routers_and_each_goes_with_its_time() {
         let mut known = Resolvers::NONE;
         assert!(known.add(server("fe80::1", Teller::Router, 1, 500)));
         assert!(known.add(server("2001:db8::53", Teller::Router, 1, u64::MAX)));
         assert!(known.add(server("192.0.2.53", Teller::Lease, 0, u64::MAX)));
         assert!(!known.add(server("fe80::1", Teller::Router, 1, 900)), "it is known, for longer now");
-        assert_eq!(file(&known), "nameserver 192.0.2.53\nnameserver fe80::1%eth1\nnameserver 2001:db8::53\n");
+        assert_eq!(
+            file(&known),
+            "nameserver 192.0.2.1\nnameserver 192.0.2.53\nnameserver fe80::1%eth1\nnameserver 2001:db8::53\n"
+        );
         assert_eq!(known.due(), Some(900));
         assert!(!known.expire(899) && known.expire(900) && !known.expire(900));
         assert_eq!(known.due(), None);
         assert!(!known.forget(Teller::Lease, 1) && known.forget(Teller::Lease, 0));
-        assert_eq!(file(&known), "nameserver 2001:db8::53\n");
+        assert_eq!(file(&known), "nameserver 192.0.2.1\nnameserver 2001:db8::53\n");
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Report for Ignore {
     }
 }
 
-fn config(text: &str) -> Box<Config> {
+pub(super) fn config(text: &str) -> Box<Config> {
     let mut sources = Box::new(Sources::EMPTY);
     sources.add(b"corm.toml", text.as_bytes()).unwrap();
     let mut config = Box::new(Config::EMPTY);

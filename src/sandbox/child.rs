@@ -121,6 +121,7 @@ fn perform(step: Step, start: &Start) -> Result<(), Errno> {
         }
         Step::Proc => views::proc(start),
         Step::Sys => views::sys(start),
+        Step::Names => views::names(start),
         Step::Volume(index) => volume(index, start),
         Step::Pivot => {
             fs::change_directory_to(start.root()?)?;

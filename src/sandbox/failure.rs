@@ -75,6 +75,7 @@ operations! {
     DevShm "mount its /dev/shm"
     DevMqueue "mount its /dev/mqueue"
     SysMount "mount /sys in \x03"
+    Names "mount /etc/hosts, resolv.conf and hostname in \x03"
     Volume "mount a volume on \x02"
     Pivot "make \x03 its /"
     Stdio "set up its stdin, stdout and stderr"
@@ -331,6 +332,7 @@ fn what(step: Step) -> (What, u16) {
         Step::SharedMemory => What::DevShm,
         Step::MessageQueues => What::DevMqueue,
         Step::Sys => What::SysMount,
+        Step::Names => What::Names,
         Step::Pivot => What::Pivot,
         Step::Stdio | Step::ControllingTerminal | Step::Umask => What::Stdio,
         Step::Landlock => What::Landlock,

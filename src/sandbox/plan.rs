@@ -63,6 +63,8 @@ pub enum Step {
     Proc,
     /// The same of /sys.
     Sys,
+    /// Hosts, name servers and hostname in /etc, where there are files of these names.
+    Names,
     /// Volume of this number in the config is mounted.
     Volume(u16),
     /// The attached root becomes `/`, and the machine's is gone.
@@ -192,6 +194,8 @@ pub fn plan(config: &Config, workload: &Workload, circumstances: Circumstances) 
         // What is masked there, is with /dev/null.
         (raise, Step::Proc),
         (raise, Step::Sys),
+        // What the config mounts there comes above them.
+        (raise && has_names(workload), Step::Names),
     ]);
     let mut last = None;
     while let Some(next) = next_volume(config, workload, last).filter(|_| raise && fits) {
@@ -252,6 +256,11 @@ pub fn range(workload: &Workload) -> Option<u32> {
         User::Auto { first } if !workload.privileged && !workload.host.has(Spaces::USER) => Some(first),
         _ => None,
     }
+}
+
+/// Whether there is anybody it can know by name.
+pub fn has_names(workload: &Workload) -> bool {
+    workload.network != Network::None
 }
 
 /// Whether its system calls are filtered.

@@ -8,8 +8,9 @@
 
 use super::dev::Dev;
 use super::failure::{self, Failure, What};
-use super::{image, views};
-use crate::config::{Config, Network, Root, Spaces, Str, Volume, VolumeSource, Workload};
+use super::{image, plan, views};
+use crate::config::{Config, Network, Root, Spaces, Str, VolumeSource, Workload};
+use crate::net::names;
 use crate::sys::fs::{self, NodeKind, Open};
 use crate::sys::mount::{self, Attributes, Depth};
 use crate::sys::{BorrowedFd, Errno, OwnedFd, io};
@@ -29,6 +30,8 @@ pub struct Trees {
     pub sys: Option<OwnedFd>,
     /// The socket it says to that it is ready.
     pub notify: Option<OwnedFd>,
+    /// Its hosts(5) and resolv.conf(5), where there are any.
+    pub names: [Option<OwnedFd>; 2],
     /// The program of its process 1, where that is corm's init.
     pub init: Option<OwnedFd>,
     /// Directory volumes, by their index.
@@ -62,7 +65,7 @@ impl Trees {
             Root::Scratch => {
                 let command = failure::command(config, workload);
                 let program = program(command).map_err(fail(What::Program))?;
-                let root = scratch(config, command, volumes, &trees).map_err(fail(What::ScratchRoot))?;
+                let root = scratch(config, workload, command, &trees).map_err(fail(What::ScratchRoot))?;
                 (root, Some(program))
             }
         };
@@ -81,8 +84,9 @@ impl Trees {
             true => Some(socket(config, workload).map_err(fail(What::Notify))?),
             false => None,
         };
+        let names = names(config, workload).map_err(fail(What::Names))?;
         let init = workload.init.then(own_copy).transpose().map_err(fail(What::Init))?;
-        Ok(Trees { root, program, dev, proc, sys, notify, init, volumes: trees })
+        Ok(Trees { root, program, dev, proc, sys, notify, names, init, volumes: trees })
     }
 }
 
@@ -167,6 +171,34 @@ fn socket(config: &Config, workload: &Workload) -> Result<OwnedFd, Errno> {
     Ok(tree)
 }
 
+/// What it is to find in its /etc: what PID 1 has written, or else what the machine has. Its symlinks
+/// are followed there: who writes to /etc has the machine.
+fn names(config: &Config, workload: &Workload) -> Result<[Option<OwnedFd>; 2], Errno> {
+    let machines = workload.network == Network::Host;
+    let mut hosts = names::hosts_path(config.bytes(workload.name));
+    let hosts = if machines { c"/etc/hosts" } else { hosts.as_c_str().ok_or(Errno::ENAMETOOLONG)? };
+    let file = |path| -> Result<Option<OwnedFd>, Errno> {
+        if !plan::has_names(workload) {
+            return Ok(None);
+        }
+        let tree = match mount::clone_tree(BorrowedFd::CWD, path, Depth::This) {
+            Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
+            tree => tree?,
+        };
+        if !fs::stat_of(tree.borrow())?.is_regular() {
+            return Ok(None);
+        }
+        let attributes = tame() | Attributes::NO_EXEC | Attributes::READ_ONLY;
+        mount::isolate(tree.borrow(), Depth::This, attributes)?;
+        Ok(Some(tree))
+    };
+    let resolvers = match file(names::RESOLVERS)? {
+        None => file(c"/etc/resolv.conf")?,
+        resolvers => resolvers,
+    };
+    Ok([file(hosts)?, resolvers])
+}
+
 /// This program, as a file in memory that nobody can change: /proc/1/exe of a workload leads to
 /// it, and must not lead to the machine's own (CVE-2019-5736). Each start has its own, or two
 /// workloads would share a file, with its locks, times and mode.
@@ -211,8 +243,8 @@ pub(super) fn make(
 /// it is read-only before anybody but us can reach it.
 fn scratch(
     config: &Config,
+    workload: &Workload,
     command: &CStr,
-    volumes: &[Volume],
     trees: &[(u16, OwnedFd)],
 ) -> Result<OwnedFd, Errno> {
     let tree = memory(c"755", tame())?;
@@ -222,7 +254,7 @@ fn scratch(
     }
     make_parents(root, command)?;
     fs::make_node(root, relative(command), NodeKind::Regular, 0o755)?;
-    for (volume, index) in volumes.iter().zip(0u16..) {
+    for (volume, index) in config.volumes(workload.volumes).iter().zip(0u16..) {
         let target = config.c_str(volume.target);
         make_parents(root, target)?;
         match trees.iter().find(|(of, _)| *of == index) {
@@ -230,6 +262,13 @@ fn scratch(
                 fs::make_node(root, relative(target), NodeKind::Regular, 0o644)?;
             }
             _ => make_if_missing(root, relative(target))?,
+        }
+    }
+    for place in names::PLACES.into_iter().filter(|_| plan::has_names(workload)) {
+        make_parents(root, place)?;
+        match fs::make_node(root, relative(place), NodeKind::Regular, 0o644) {
+            Err(Errno::EEXIST) => {}
+            made => made?,
         }
     }
     mount::isolate(root, Depth::This, tame() | Attributes::READ_ONLY)?;

@@ -1,4 +1,4 @@
-//! /proc and /sys of a workload, and what of them it does not get to see.
+//! /proc, /sys and the names in /etc of a workload, and what of them it does not get to see.
 //!
 //! A procfs shows the pid namespace and a sysfs the network namespace of whoever
 //! makes it: the child, where it has its own, otherwise the parent, who alone may
@@ -13,6 +13,7 @@
 use super::child::Start;
 use super::{plan, trees};
 use crate::config::{Spaces, Workload};
+use crate::net::names;
 use crate::sys::fs::{self, Open};
 use crate::sys::mount::{self, Attributes, Depth};
 use crate::sys::{BorrowedFd, Errno, OwnedFd};
@@ -148,6 +149,36 @@ pub fn sys(start: &Start) -> Result<(), Errno> {
             trees::make(c"cgroup2", None, access)?
         };
         mount::move_to(cgroup.borrow(), tree, c"fs/cgroup")?;
+    }
+    Ok(())
+}
+
+/// Its own view of who has which name: what the parent has opened, and the kernel's hostname. An
+/// image without a file of such a name goes without.
+pub fn names(start: &Start) -> Result<(), Errno> {
+    let root = start.root()?;
+    // A symlink is not followed, but covered.
+    let find = |path| match fs::open_in_root(root, path, Open::PATH | Open::NO_FOLLOW) {
+        Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => Ok(None),
+        found => found.map(Some),
+    };
+    let hostname = match find(c"/proc/sys/kernel/hostname")? {
+        // A kernel without sysctl.
+        None => None,
+        Some(kernel) => {
+            let hostname = mount::clone_tree(kernel.borrow(), c"", Depth::This)?;
+            mount::set_attributes(hostname.borrow(), Depth::This, Attributes::READ_ONLY)?;
+            Some(hostname)
+        }
+    };
+    let [hosts, resolvers] = &start.trees()?.names;
+    for (tree, path) in [hosts, resolvers, &hostname].into_iter().zip(names::PLACES) {
+        if let Some(tree) = tree
+            && let Some(place) = find(path)?
+            && !fs::stat_of(place.borrow())?.is_directory()
+        {
+            mount::move_to(tree.borrow(), place.borrow(), c"")?;
+        }
     }
     Ok(())
 }

@@ -68,6 +68,10 @@ impl World {
         install(&place.corm(), &root.join("init"))?;
         fs::write(root.join("www/index.html"), "a page")?;
         fs::write(root.join("etc/corm.toml"), config)?;
+        // Places for what a workload on the machine's own root is to see there.
+        for name in ["hosts", "hostname"] {
+            fs::write(root.join("etc").join(name), "the machine's\n")?;
+        }
         run("chmod", &["777", root.join("count").to_str().context("our path is text")?])?;
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -206,6 +210,7 @@ fn run(program: &str, words: &[&str]) -> Result<String> {
 
 const CONFIG: &str = r#"
 [network]
+dns = ["192.0.2.53", "2001:db8::53"]
 br0 = { bridge = true, address = ["10.88.0.1/24", "fd00:88::1/64"], masquerade = true }
 br1 = { bridge = true, address = "10.89.0.1/24" }
 up0 = { address = ["192.0.2.2/24", "2001:db8::2/64"], gateway = ["192.0.2.1", "2001:db8::1"], routes = ["198.51.100.0/24 via 192.0.2.9 metric 50"], mtu = 1400, mac = "02:00:00:00:00:02" }
@@ -229,7 +234,8 @@ volumes = { "/www" = { source = "/www" } }
 network = { bridge = "br1" }
 
 [workload.restless]
-command = ["/bin/busybox", "sh", "-c", "echo >>/count/starts"]
+command = ["/bin/busybox", "sh", "-c", "for file in hosts resolv.conf hostname; do echo x >>/etc/$file && echo scribbled=$file; done 2>/dev/null; cat /etc/hostname >>/count/starts"]
+user = "0:0"
 limits = { pids = "max" }
 backoff = { first = "10ms", most = "10ms" }
 volumes = { "/count" = { source = "/count", writable = true } }
@@ -250,6 +256,10 @@ echo allowed=$(get http://192.0.2.1:443/)
 echo allowed6=$(get "http://[2001:db8::1]:443/")
 echo refused=$(get http://192.0.2.1:444/)
 echo machine=$(get http://10.88.0.1:9000/)
+echo named=$(get http://open/)
+echo hosts=$(grep -v localhost /etc/hosts)
+echo hostname=$(cat /etc/hostname)
+echo resolvers=$(grep -v '^#' /etc/resolv.conf)
 ip link set eth0 down 2>/dev/null && echo down=yes || echo down=no
 echo done=yes
 sleep 1000
@@ -305,6 +315,13 @@ fn workloads_on_a_bridge_reach_what_the_config_says_and_are_reached_where_it_say
         ("allowed6", page),
         ("refused", "nothing"),
         ("machine", "nothing"),
+        ("named", page),
+        (
+            "hosts",
+            "10.88.0.2 web fd00:88::2 web 10.88.0.9 open 10.88.0.3 restless fd00:88::3 restless 10.88.0.4 client fd00:88::4 client",
+        ),
+        ("hostname", "client"),
+        ("resolvers", "nameserver 192.0.2.53 nameserver 2001:db8::53"),
         ("down", "no"),
     ] {
         assert_eq!(said.get(key).map(String::as_str), Some(value), "{key}:\n{}", world.seen.join("\n"));
@@ -320,6 +337,8 @@ fn workloads_on_a_bridge_reach_what_the_config_says_and_are_reached_where_it_say
     wait_until("its first start", || starts() > 0);
     let (before, first) = (world.inventory()?, starts());
     wait_until("its restarts", || starts() >= first + RESTARTS);
+    // It is root, and these are root's files.
+    assert_eq!(world.said("restless").get("scribbled"), None);
     assert_eq!(world.inventory()?, before, "interfaces, descriptors, mounts");
     assert_eq!(world.fetch(&world.outside, &place, "http://192.0.2.2:8080/")?, page);
     Ok(())

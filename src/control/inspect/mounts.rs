@@ -46,7 +46,7 @@ fn put_options(options: Options, out: &mut Cell) {
 }
 
 /// Mounts that every workload has: where, how, and whether it must.
-static PLACES: [(&str, Options, bool); 6] = [
+static PLACES: [(&str, Options, bool); 9] = [
     ("/dev", RO | NO_SUID | NO_EXEC, true),
     ("/dev/pts", NO_SUID | NO_EXEC, true),
     ("/dev/shm", NOTHING, true),
@@ -55,6 +55,9 @@ static PLACES: [(&str, Options, bool); 6] = [
     ("/dev/notify", NOTHING, false),
     // A root without such a directory goes without.
     ("/sys", RO | NOTHING, false),
+    ("/etc/hosts", RO | NOTHING, false),
+    ("/etc/resolv.conf", RO | NOTHING, false),
+    ("/etc/hostname", RO | NOTHING, false),
 ];
 
 /// A place, what is to be there, and whether it must.

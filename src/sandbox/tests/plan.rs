@@ -373,3 +373,13 @@ fn an_environment_that_does_not_fit_is_refused_not_cut() {
     let many: String = (0..crate::limits::ENVIRONMENT_WORDS).map(|n| std::format!("V{n} = \"\"\n")).collect();
     assert_eq!(environment_of(&std::format!("{PLAIN}[workload.web.env]\n{many}")), None);
 }
+
+#[test]
+fn names_are_for_those_with_a_network_and_below_their_volumes() {
+    let with = |network: &str| {
+        steps(&format!("{PLAIN}network = {{ {network} }}\nvolumes = {{ \"/etc\" = {{ tmpfs = \"1M\" }} }}"))
+    };
+    let own = with("mode = \"host\"");
+    assert!(ordered(&own, Step::Proc, Step::Names) && ordered(&own, Step::Names, Step::Volume(0)));
+    assert!(!with("mode = \"none\"").contains(&Step::Names));
+}
