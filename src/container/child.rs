@@ -17,14 +17,16 @@ impl Init {
         // A new process can always have a group and a session of its own.
         match self.place() {
             Place::Group => {
-                let parent = process::group();
+                let parent = if self.terminal.is_there() { process::group() } else { 0 };
                 let _ = process::new_group();
-                let own = process::id();
                 // catatonit's program, in which TTIN is blocked, would not stop and wait for it.
-                if self.kind == Kind::Catatonit {
-                    self.terminal.seize(own);
-                } else {
-                    self.terminal.take(parent, own);
+                if self.terminal.is_there() {
+                    let own = process::id();
+                    if self.kind == Kind::Catatonit {
+                        self.terminal.seize(own);
+                    } else {
+                        self.terminal.take(parent, own);
+                    }
                 }
             }
             Place::Session => {

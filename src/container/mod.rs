@@ -380,7 +380,7 @@ impl Init {
             return;
         }
         let stops = if wanted {
-            !matches!(self.terminal, Terminal::None)
+            self.terminal.is_there()
         } else {
             self.kind == Kind::Corm && self.terminal.give_back(self.child)
         };

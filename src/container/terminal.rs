@@ -24,6 +24,10 @@ impl Terminal {
         if exists(BorrowedFd::STDIN) { Terminal::Stdin } else { Terminal::None }
     }
 
+    pub fn is_there(&self) -> bool {
+        !matches!(self, Terminal::None)
+    }
+
     /// Makes a process group the foreground one, if `from` is it now or is nobody; says whether it is.
     fn give(&self, from: Option<u32>, to: u32) -> Result<bool, Errno> {
         let device;
@@ -56,7 +60,7 @@ impl Terminal {
 
     /// Back from the child, if it has it.
     pub fn give_back(&self, child: u32) -> bool {
-        self.give(Some(child), process::group()).unwrap_or(false)
+        self.is_there() && self.give(Some(child), process::group()).unwrap_or(false)
     }
 }
 
