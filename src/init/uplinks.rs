@@ -364,7 +364,6 @@ impl Init {
             }
         }
         let resolvers = &mut self.state.resolvers;
-        let before = resolvers.clone();
         resolvers.forget(Teller::Lease, slot as u8);
         for address in &lease.resolvers {
             let address = message::ip(*address);
@@ -373,9 +372,7 @@ impl Init {
         if !lease.domain().is_empty() {
             resolvers.domain = lease.domain;
         }
-        if before.servers != resolvers.servers || before.domain != resolvers.domain {
-            self.write_resolvers();
-        }
+        self.write_resolvers();
         if is_new {
             self.keep_lease(slot);
         }

@@ -405,9 +405,13 @@ const ARP: [u8; 6] = [0, 1, 8, 0, 6, 4];
 
 /// Asks who has an address, without saying that it could be ours (RFC 5227).
 pub fn probe(mac: &[u8; 6], address: Four) -> [u8; 28] {
-    let mut out = [0; 28];
-    let parts = ARP.iter().chain(&[0, 1]).chain(mac).chain(&[0; 10]).chain(&address);
-    out.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
+    let ([a, b, c, d, e, f], [one, two, three, four]) = (*mac, address);
+    let [hard, soft, ip, v4, six, bytes] = ARP;
+    #[rustfmt::skip]
+    let out = [
+        hard, soft, ip, v4, six, bytes, 0, 1, a, b, c, d, e, f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        one, two, three, four,
+    ];
     out
 }
 
