@@ -147,12 +147,13 @@ impl Init {
 
     fn wait(&mut self) {
         let now = clock::now();
+        let network = self.network_due();
         let deadlines = [
             self.state.supervisor.next_deadline(self.config),
             self.state.output_deadline(),
             self.state.rescue_deadline,
             self.state.watch_again,
-            self.network_due(),
+            network,
             self.introduce,
         ];
         let deadline = deadlines.into_iter().flatten().min();
@@ -179,7 +180,9 @@ impl Init {
         self.resume_output();
         self.rescue_again();
         self.watch_again();
-        self.serve_network();
+        if network.is_some_and(|due| clock::now() >= due) {
+            self.serve_network();
+        }
         if self.introduce.take().is_some() {
             boot::introduce(self.config, &self.found);
         }

@@ -45,12 +45,12 @@ pub struct State {
     /// The control socket, and who is connected to it.
     pub control: Option<OwnedFd>,
     pub clients: [Client; limits::CLIENTS],
+    pub supervisor: Supervisor,
+    pub edges: [Edge; limits::WORKLOADS],
     /// The name servers that are known now; only `uplinks` writes it.
     pub resolvers: Resolvers,
     /// The interfaces of the config, by their places in it.
     pub uplinks: [Uplink; limits::INTERFACES],
-    pub supervisor: Supervisor,
-    pub edges: [Edge; limits::WORKLOADS],
     /// The config's text, as read.
     pub sources: Sources,
     /// Of each workload's stdout and stderr.

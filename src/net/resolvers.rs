@@ -73,6 +73,7 @@ impl Resolvers {
     }
 
     /// When the next one's time is over.
+    #[inline(always)]
     pub fn due(&self) -> Option<u64> {
         self.servers.iter().map(|server| server.until).min().filter(|until| *until != u64::MAX)
     }

@@ -93,8 +93,10 @@ impl Place {
         // SAFETY: a system call only, which cannot fail.
         unsafe {
             command.pre_exec(|| {
-                // Whoever runs the tests by nohup(1) tests the same.
-                libc::signal(libc::SIGHUP, libc::SIG_DFL);
+                // Whoever runs the tests by nohup(1), or in the background of a script, tests the same.
+                for ignored in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT] {
+                    libc::signal(ignored, libc::SIG_DFL);
+                }
                 Ok(())
             })
         };

@@ -152,6 +152,7 @@ impl Client {
     }
 
     /// When [`poll`](Self::poll) has something to say.
+    #[inline(always)]
     pub fn due(&self) -> Option<u64> {
         if self.take || self.drop.is_some() {
             return Some(0);

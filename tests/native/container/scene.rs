@@ -122,7 +122,9 @@ impl Scene<'_> {
         unsafe {
             command.pre_exec(move || {
                 if !odd_signals {
-                    libc::signal(libc::SIGHUP, libc::SIG_DFL);
+                    for ignored in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT] {
+                        libc::signal(ignored, libc::SIG_DFL);
+                    }
                 }
                 libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
                 if descriptor { check(libc::dup2(0, 9)) } else { Ok(()) }
