@@ -10,6 +10,7 @@ use crate::config::{Config, Interface};
 use crate::net::conversation::{Conversation, Trouble};
 use crate::net::link::{self, Kind};
 use crate::net::{firewall, rules, uplink};
+use crate::sys::fs::Follow;
 use crate::sys::netlink::Family;
 use crate::sys::{BorrowedFd, Errno, fs, socket};
 use crate::text::Text;
@@ -180,7 +181,10 @@ pub(super) fn recall_leases(config: &Config) {
         let name = config.bytes(interface.name);
         let [mut kept, mut here] = [uplink::KEPT, uplink::HERE].map(|place| uplink::lease_path(place, name));
         let Some((kept, here)) = kept.as_c_str().zip(here.as_c_str()) else { continue };
-        // Most machines have none.
+        // Most machines have none. A disk may have anything there, but only a file is read.
+        if !fs::stat(BorrowedFd::CWD, kept, Follow::No).is_ok_and(|stat| stat.is_regular()) {
+            continue;
+        }
         let mut text = [0; uplink::ADDRESS];
         if let Ok(text) = fs::read_file(BorrowedFd::CWD, kept, &mut text) {
             complain!(uplink::replace(here, text, false), "cannot write ", here);

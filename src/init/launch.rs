@@ -3,7 +3,7 @@
 use super::Init;
 use super::output::Which;
 use super::state::Source;
-use crate::config::{Network, Stdio, Str, Workload, WorkloadId};
+use crate::config::{Network, Spaces, Stdio, Str, Workload, WorkloadId};
 use crate::sandbox::{self, ChildStdio, Conditions, Failure, Home};
 use crate::supervise::{Event, Unable, Unit, UnitEvent};
 use crate::sys::event::Interest;
@@ -80,9 +80,9 @@ impl Init {
 
     /// Makes its network, the first time; and there is none without the firewall in front of it.
     fn connect(&mut self, id: WorkloadId) -> Result<(), Unable> {
-        let Some(workload) = self.config.workload(id).filter(|it| it.network.is_connected()) else {
-            return Ok(());
-        };
+        // Who joins another has that one's.
+        let is_own = |it: &&Workload| it.network.is_connected() && !it.joined.has(Spaces::NETWORK);
+        let Some(workload) = self.config.workload(id).filter(is_own) else { return Ok(()) };
         if self.state.edge(id).is_some_and(|edge| edge.network.is_some()) {
             return Ok(());
         }

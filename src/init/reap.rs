@@ -108,7 +108,8 @@ impl Init {
             if self.config.setting(workload, Limit::OomGroup) == Some(0) { "some of it" } else { "it" };
         let limit = self.config.limit(workload, Limit::Memory);
         let (name, peak) = (self.name(id), cgroup::peak(self.config, id).map(Bytes));
-        match limit.map(Bytes) {
+        // Its cgroup has not met its own limit where it was killed for a parent's or the machine's sake.
+        match limit.filter(|_| cgroup::met_its_memory(self.config, id)).map(Bytes) {
             Some(limit) => {
                 warn!(
                     name,

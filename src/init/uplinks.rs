@@ -39,6 +39,8 @@ pub struct Uplink {
     listens: Listen,
     /// Held as long as it has a lease.
     port: Option<OwnedFd>,
+    /// The address that was last written down for the next restart.
+    kept: message::Four,
 }
 
 impl Uplink {
@@ -50,6 +52,7 @@ impl Uplink {
         socket: None,
         listens: Listen::Nothing,
         port: None,
+        kept: [0; 4],
     };
 }
 
@@ -132,7 +135,7 @@ impl Init {
         };
         let resolvers = &mut self.state.resolvers;
         let mut changed = false;
-        for server in told.servers {
+        for server in told.servers.iter().filter(|server| resolvers::may_serve(server)) {
             let address = Ip { six: true, all: *server };
             changed |=
                 resolvers.add(Server { address, teller: Teller::Router, interface: slot as u8, until });
@@ -158,7 +161,10 @@ impl Init {
         if link.is_gone {
             if !is_new {
                 // What it had is gone with it.
-                *uplink = Uplink::NONE;
+                let gone = core::mem::replace(uplink, Uplink::NONE);
+                if let Some(socket) = gone.socket {
+                    self.forget(socket);
+                }
                 self.forget_servers(slot);
             }
             return;
@@ -266,11 +272,17 @@ impl Init {
             return;
         }
         uplink.listens = wanted;
+        let index = uplink.index;
+        let old = uplink.socket.take();
+        if let Some(old) = old {
+            self.forget(old);
+        }
         let opened = match wanted {
             Listen::Nothing => None,
-            Listen::Dhcp => Some(packet::open(uplink.index, Protocol::Ip, message::FILTER)),
-            Listen::Arp => Some(packet::open(uplink.index, Protocol::Arp, &[message::ALL])),
+            Listen::Dhcp => Some(packet::open(index, Protocol::Ip, message::FILTER)),
+            Listen::Arp => Some(packet::open(index, Protocol::Arp, &[message::ALL])),
         };
+        let Some(uplink) = self.state.uplinks.get_mut(slot) else { return };
         uplink.socket = match opened.transpose() {
             Ok(socket) => socket,
             Err(errno) => {
@@ -342,6 +354,7 @@ impl Init {
             warn!("network ", name, ": cannot ", trouble);
         }
         let is_new = uplink.own != lease.cidr();
+        let is_kept = core::mem::replace(&mut uplink.kept, lease.address) == lease.address;
         uplink.own = lease.cidr();
         if is_new {
             let time = u64::from(lease.seconds).saturating_mul(1000);
@@ -370,10 +383,10 @@ impl Init {
             resolvers.add(Server { address, teller: Teller::Lease, interface: slot as u8, until: u64::MAX });
         }
         if !lease.domain().is_empty() {
-            resolvers.domain = lease.domain;
+            (resolvers.domain, resolvers.domain_of) = (lease.domain, slot as u8);
         }
         self.write_resolvers();
-        if is_new {
+        if !is_kept {
             self.keep_lease(slot);
         }
     }
@@ -396,7 +409,10 @@ impl Init {
         warn!("network ", name, ": ", own, " is gone", why);
         if gone != Gone::Changed {
             uplink.port = None;
-            self.forget_servers(slot);
+            // Those of a router are not the lease's.
+            if self.state.resolvers.forget(Teller::Lease, slot as u8) {
+                self.write_resolvers();
+            }
         }
     }
 

@@ -33,10 +33,12 @@ pub struct Server {
 pub struct Resolvers {
     pub servers: Vec<Server, { limits::RESOLVERS }>,
     pub domain: (u8, [u8; 127]),
+    /// The place in the config of the interface whose lease has told it.
+    pub domain_of: u8,
 }
 
 impl Resolvers {
-    pub const NONE: Resolvers = Resolvers { servers: Vec::new(), domain: (0, [0; 127]) };
+    pub const NONE: Resolvers = Resolvers { servers: Vec::new(), domain: (0, [0; 127]), domain_of: 0 };
 
     pub fn domain(&self) -> &[u8] {
         let (length, letters) = &self.domain;
@@ -45,7 +47,11 @@ impl Resolvers {
 
     /// Forgets what somebody has told on an interface. Says whether there was anything.
     pub fn forget(&mut self, teller: Teller, interface: u8) -> bool {
-        self.keep(&mut |server| server.teller != teller || server.interface != interface)
+        let domain = teller == Teller::Lease && interface == self.domain_of && self.domain.0 > 0;
+        if domain {
+            self.domain.0 = 0;
+        }
+        self.keep(&mut |server| server.teller != teller || server.interface != interface) || domain
     }
 
     /// Forgets whose time is over.
@@ -60,13 +66,16 @@ impl Resolvers {
         before != self.servers.len()
     }
 
-    /// Learns of a server, or that it is known for another time. Says whether it is a new one; there is
-    /// room for enough, and what is beyond it nobody would ask.
+    /// Learns of a server, or that it is known for another time. Says whether it is a new one. There is
+    /// room for enough, and what is beyond it nobody would ask; no router takes that of a lease.
     pub fn add(&mut self, new: Server) -> bool {
         let same = |server: &&mut Server| server.address == new.address && server.interface == new.interface;
         if let Some(server) = self.servers.iter_mut().find(same) {
             server.until = new.until;
             return false;
+        }
+        if self.servers.is_full() && self.servers.last().is_some_and(|last| last.teller > new.teller) {
+            self.servers.pop();
         }
         let place = self.servers.iter().position(|server| server.teller > new.teller);
         self.servers.insert(place.unwrap_or(self.servers.len()), new).is_ok()
@@ -77,6 +86,17 @@ impl Resolvers {
     pub fn due(&self) -> Option<u64> {
         self.servers.iter().map(|server| server.until).min().filter(|until| *until != u64::MAX)
     }
+}
+
+/// Whether an IPv6 address that a router tells can be a name server's: not the unspecified one, the
+/// loopback's, one for many, or one of IPv4 in disguise.
+pub fn may_serve(address: &[u8; 16]) -> bool {
+    !matches!(
+        address,
+        [0xff, ..]
+            | [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ..]
+            | [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ..]
+    )
 }
 
 /// resolv.conf(5). An address that is only good on one interface has its name behind it.
@@ -117,6 +137,40 @@ mod tests {
         );
         write(&config, resolvers, &mut text);
         text.as_str().split_once('\n').unwrap().1.into()
+    }
+
+    #[test]
+    fn no_router_takes_the_room_of_a_lease_and_a_domain_goes_with_its_lease() {
+        let mut known = Resolvers::NONE;
+        for number in 0..=limits::RESOLVERS {
+            let added = known.add(server(&std::format!("2001:db8::{number}"), Teller::Router, 0, u64::MAX));
+            assert_eq!(added, number < limits::RESOLVERS);
+        }
+        assert!(known.add(server("192.0.2.53", Teller::Lease, 1, u64::MAX)));
+        assert!(file(&known).starts_with("nameserver 192.0.2.1\nnameserver 192.0.2.53\n"));
+        known.domain.0 = 3;
+        known.domain.1[..3].copy_from_slice(b"lan");
+        known.domain_of = 1;
+        assert!(file(&known).starts_with("search lan\n"));
+        assert!(!known.forget(Teller::Lease, 0));
+        assert!(known.forget(Teller::Lease, 1) && known.domain().is_empty());
+        assert_eq!(known.servers.len(), limits::RESOLVERS - 1, "those of routers stay");
+    }
+
+    #[test]
+    fn what_no_machine_has_is_no_server() {
+        for (address, may) in [
+            ("::", false),
+            ("::1", false),
+            ("ff02::1", false),
+            ("::ffff:192.0.2.1", false),
+            ("fe80::1", true),
+            ("2001:db8::53", true),
+            ("fd00::1", true),
+        ] {
+            let parsed: std::net::Ipv6Addr = address.parse().unwrap();
+            assert_eq!(may_serve(&parsed.octets()), may, "{address}");
+        }
     }
 
     #[test]

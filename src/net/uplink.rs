@@ -99,7 +99,9 @@ pub fn replace(path: &CStr, text: &[u8], synced: bool) -> Result<(), Errno> {
     let mut fresh = Text::<80>::new();
     put!(fresh, path, ".new");
     let fresh = fresh.as_c_str().ok_or(Errno::ENAMETOOLONG)?;
-    let how = Open::WRITE | Open::CREATE | Open::TRUNCATE | Open::NO_FOLLOW;
+    // Whatever is left there of an earlier time, or was put there, is not written to.
+    let _ = fs::remove_file(BorrowedFd::CWD, fresh);
+    let how = Open::WRITE | Open::CREATE | Open::EXCLUSIVE;
     let file = fs::open_mode(BorrowedFd::CWD, fresh, how, 0o644)?;
     io::write_all(file.borrow(), text)?;
     if synced {

@@ -175,7 +175,10 @@ fn socket(config: &Config, workload: &Workload) -> Result<OwnedFd, Errno> {
 /// are followed there: who writes to /etc has the machine.
 fn names(config: &Config, workload: &Workload) -> Result<[Option<OwnedFd>; 2], Errno> {
     let machines = workload.network == Network::Host;
-    let mut hosts = names::hosts_path(config.bytes(workload.name));
+    // Who joins another's network has its names.
+    let joined = workload.join.filter(|_| workload.joined.has(Spaces::NETWORK));
+    let head = joined.and_then(|id| config.workload(id)).unwrap_or(workload);
+    let mut hosts = names::hosts_path(config.bytes(head.name));
     let hosts = if machines { c"/etc/hosts" } else { hosts.as_c_str().ok_or(Errno::ENAMETOOLONG)? };
     let file = |path| -> Result<Option<OwnedFd>, Errno> {
         if !plan::has_names(workload) {

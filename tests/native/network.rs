@@ -242,6 +242,12 @@ backoff = { first = "10ms", most = "10ms" }
 volumes = { "/count" = { source = "/count", writable = true } }
 network = { bridge = "br0", ports = ["8081:80"] }
 
+[workload.helper]
+command = ["/bin/busybox", "sh", "-c", "echo address=$(ip -o addr show dev eth0 | awk '/inet / {print $4}'); echo names=$(grep -c open /etc/hosts); echo done=yes; sleep 1000"]
+root = "/"
+limits = { pids = "max" }
+join = "open"
+
 [workload.client]
 command = ["/bin/busybox", "sh", "-c", '''
 get() { timeout 3 wget -q -O - "$1" 2>/dev/null || echo nothing; }
@@ -325,6 +331,13 @@ fn workloads_on_a_bridge_reach_what_the_config_says_and_are_reached_where_it_say
         ("resolvers", "nameserver 192.0.2.53 nameserver 2001:db8::53"),
         ("down", "no"),
     ] {
+        assert_eq!(said.get(key).map(String::as_str), Some(value), "{key}:\n{}", world.seen.join("\n"));
+    }
+
+    // Who joins a workload has its network, and its names.
+    world.wait_for("helper: done=yes");
+    let said = world.said("helper");
+    for (key, value) in [("address", "10.88.0.9/24"), ("names", "1")] {
         assert_eq!(said.get(key).map(String::as_str), Some(value), "{key}:\n{}", world.seen.join("\n"));
     }
 

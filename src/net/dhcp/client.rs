@@ -215,7 +215,8 @@ impl Client {
             State::Rebooting if tries == REBOOTS && self.taken => {
                 self.state = State::Bound;
                 self.due = self.renew;
-                (now >= self.renew).then(|| self.renew(now))
+                // The kernel has dropped its routes if the interface was off meanwhile.
+                Some(Action::Take)
             }
             State::Rebooting if tries == REBOOTS => self.discover(now),
             State::Selecting => self.ask(now, Kind::Discover),
