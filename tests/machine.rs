@@ -16,13 +16,13 @@ fn filesystems_are_mounted_with_the_flags_that_belong_there() -> Result<()> {
     let machine = boot(&probe(&[], "sed 's/^/mount /' /proc/mounts"))?;
     let seen = Seen::by_probe(&machine)?;
     for (target, kind, flags) in [
-        ("/dev", "devtmpfs", &["rw", "nosuid"][..]),
+        ("/dev", "devtmpfs", &["rw", "nosuid", "noexec"][..]),
         ("/proc", "proc", &["nosuid", "nodev", "noexec"]),
         ("/sys", "sysfs", &["nosuid", "nodev", "noexec"]),
         ("/sys/fs/cgroup", "cgroup2", &["nosuid", "nodev", "noexec"]),
         ("/dev/pts", "devpts", &["nosuid", "noexec"]),
-        ("/dev/shm", "tmpfs", &["nosuid", "nodev"]),
-        ("/run", "tmpfs", &["nosuid", "nodev"]),
+        ("/dev/shm", "tmpfs", &["nosuid", "nodev", "noexec"]),
+        ("/run", "tmpfs", &["nosuid", "nodev", "noexec"]),
         ("/tmp", "tmpfs", &["nosuid", "nodev"]),
     ] {
         // "mount SOURCE TARGET TYPE OPTIONS 0 0"
@@ -70,7 +70,8 @@ dmesg | grep ' corm: '
     // IFF_UP is bit 0 of /sys/class/net/lo/flags.
     assert_eq!(seen.value("loopback")?, "0x9");
     for fd in ["fd0", "fd1", "fd2"] {
-        assert!(seen.value(fd)?.starts_with("/dev/"), "{fd} of PID 1:\n{seen}");
+        let file = seen.value(fd)?;
+        assert!(file.starts_with("/dev/") && file != "/dev/null", "{fd} of PID 1:\n{seen}");
     }
     let console = machine.console();
     assert_said(&console, "no_such_module");
